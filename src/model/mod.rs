@@ -1,0 +1,9 @@
+//! Floor 0: the values that everything else speaks in. No I/O, no SQL, no clock of its own.
+
+pub mod artifact;
+pub mod config;
+pub mod context;
+pub mod id;
+pub mod query;
+pub mod snapshot;
+pub mod time;

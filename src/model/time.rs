@@ -1,0 +1,146 @@
+//! Time: UTC in microseconds, one text form, and the clock as an argument.
+//!
+//! **Invariant:** nothing else in this crate asks the operating system what time it is.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z, between the years 0 and 9999.
+///
+/// As text it is RFC 3339 in UTC with six digits of fraction, `2026-01-29T06:43:41.714106Z`, so
+/// that text sorts as time does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Time(i64);
+
+/// 0000-01-01T00:00:00Z.
+const MICROS_MIN: i64 = -62_167_219_200_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+const MICROS_MAX: i64 = 253_402_300_799_999_999;
+
+impl Time {
+    /// The earliest moment that can be told.
+    pub const MIN: Time = Time(MICROS_MIN);
+    /// The latest moment that can be told.
+    pub const MAX: Time = Time(MICROS_MAX);
+
+    /// The moment so many microseconds after 1970 (or before, where negative), or an error
+    /// outside the years 0 to 9999.
+    pub fn from_micros(micros: i64) -> Result<Self> {
+        if (MICROS_MIN..=MICROS_MAX).contains(&micros) {
+            return Ok(Time(micros));
+        }
+        Err(Error::invalid("time", micros, "microseconds outside the years 0 to 9999"))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The time from `earlier` to this, zero where it is the other way round.
+    pub fn since(self, earlier: Time) -> Duration {
+        Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// This moment and a duration, not beyond [`Time::MAX`].
+    pub fn plus(self, duration: Duration) -> Time {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Time(self.0.saturating_add(micros).min(MICROS_MAX))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Within the range of `Time` chrono can tell every moment.
+        let moment = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
+        f.pad(&moment.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+impl FromStr for Time {
+    type Err = Error;
+
+    /// Reads RFC 3339 with any offset, and without one as UTC: `2026-01-29T06:43:41Z`,
+    /// `2026-01-29 06:43:41.5`, `2026-01-29`.
+    fn from_str(text: &str) -> Result<Self> {
+        let micros = if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            moment.timestamp_micros()
+        } else if let Some(naive) =
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+                .iter()
+                .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        {
+            naive.and_utc().timestamp_micros()
+        } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()
+        } else {
+            let why = "RFC 3339 is needed, as 2026-01-29T06:43:41Z or 2026-01-29";
+            return Err(Error::invalid("time", text, why));
+        };
+        Time::from_micros(micros)
+    }
+}
+
+impl TryFrom<String> for Time {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> String {
+        time.to_string()
+    }
+}
+
+/// Tells the time. A store asks the one that it was opened with.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Time;
+}
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    fn now(&self) -> Time {
+        let now = SystemTime::now();
+        let micros = match now.duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_micros()).unwrap_or(MICROS_MAX),
+            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(-MICROS_MIN),
+        };
+        Time(micros.clamp(MICROS_MIN, MICROS_MAX))
+    }
+}
+
+/// Measures how long something takes, on a clock that never goes back.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts measuring.
+    #[expect(clippy::disallowed_methods, reason = "durations are measured here and nowhere else")]
+    pub fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// What is left of `limit`, counted from the start; zero when it has run out.
+    pub fn left_of(self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.elapsed())
+    }
+}
