@@ -1,1 +1,194 @@
-fn main() {}
+//! The command `tintype`: parses, calls the library, prints.
+
+mod args;
+#[cfg(feature = "chrome")]
+mod capture;
+#[cfg(feature = "chrome")]
+mod demo;
+mod diff;
+mod out;
+mod put;
+mod read;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use log::LevelFilter;
+use serde_json::json;
+use tintype::{Error, Repository};
+
+use args::{Cli, Command, Global};
+use out::{Done, Failure, Out, Run};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let level = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => LevelFilter::Error,
+        (_, 0) => LevelFilter::Warn,
+        (_, 1) => LevelFilter::Info,
+        (_, _) => LevelFilter::Debug,
+    };
+    env_logger::Builder::new()
+        .filter_module("tintype", level)
+        .format(|to, record| {
+            use std::io::Write;
+            writeln!(to, "tintype: {}", out::plain(&record.args().to_string()))
+        })
+        .init();
+    let out = Out::new(&cli.global);
+    match run(cli.command, &cli.global, &out) {
+        Ok(Done::Ok) | Err(Failure::Gone) => ExitCode::SUCCESS,
+        Ok(Done::Failed) => ExitCode::from(1),
+        Ok(Done::InPart) => ExitCode::from(3),
+        Ok(Done::Damage) => ExitCode::from(13),
+        Err(failure) => report(&failure, &cli.global, out.json),
+    }
+}
+
+fn run(command: Command, global: &Global, out: &Out) -> Run {
+    let open = || Repository::builder().busy_timeout(global.busy_timeout).open(&global.store);
+    match command {
+        Command::Init => {
+            Repository::builder().busy_timeout(global.busy_timeout).init(&global.store)?;
+            if out.json {
+                out.object(json!({"store": global.store}))?;
+            } else {
+                out.note(format!("made {}", global.store.display()));
+            }
+            Ok(Done::Ok)
+        }
+        Command::Put(args) => put::put(&open()?, args, out),
+        Command::Get(args) => read::get(&open()?, &args, out),
+        Command::List(args) => read::list(&open()?, args, out),
+        Command::Show { version } => read::show(&open()?, &version, out),
+        Command::Tag { version, tags } => {
+            let repo = open()?;
+            repo.write(|tx| {
+                let version = tx.resolve(&version)?;
+                tags.iter().try_for_each(|tag| tx.tag(&version, tag))
+            })?;
+            Ok(Done::Ok)
+        }
+        Command::Untag { version, tags } => {
+            let repo = open()?;
+            repo.write(|tx| {
+                let version = tx.resolve(&version)?;
+                tags.iter().try_for_each(|tag| tx.untag(&version, tag))
+            })?;
+            Ok(Done::Ok)
+        }
+        Command::Tags => read::tags(&open()?, out),
+        Command::Diff(args) => diff::diff(&open()?, &args, out),
+        #[cfg(feature = "chrome")]
+        Command::Capture(args) => capture::capture(&open()?, args, out),
+        Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
+        Command::Stats => read::stats(&open()?, out),
+        #[cfg(feature = "chrome")]
+        Command::Demo(args) => demo::demo(global, &args, out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tintype", &mut script);
+            out.bytes(&script)?;
+            Ok(Done::Ok)
+        }
+    }
+}
+
+/// Tells what could not be parsed; help and version go to stdout.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let asked_for_json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && asked_for_json {
+        let message = error.render().to_string();
+        let message = message.trim_start_matches("error: ").trim_end();
+        eprintln!("{}", error_object(2, "usage", message, None));
+    } else {
+        // Whoever reads it may have gone.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
+    let (code, kind, message, hint) = match failure {
+        Failure::Gone => return ExitCode::SUCCESS,
+        Failure::Usage(message) => (2, "usage", message.clone(), None),
+        Failure::Output(error) => (1, "output", format!("writing the output: {error}"), None),
+        Failure::Error(error) => (code(error), error.kind(), chain(error), hint(error, global)),
+    };
+    if json {
+        eprintln!("{}", error_object(code, kind, &message, hint.as_deref()));
+    } else {
+        eprintln!("tintype: {}", out::plain(&message));
+        if let Some(hint) = hint {
+            eprintln!("  {hint}");
+        }
+    }
+    ExitCode::from(code)
+}
+
+fn error_object(code: u8, kind: &str, message: &str, hint: Option<&str>) -> serde_json::Value {
+    json!({"schema": 1, "error": {"code": code, "kind": kind, "message": message, "hint": hint}})
+}
+
+/// The message of an error and of those that it comes from, each said once.
+fn chain(error: &Error) -> String {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+        source = error.source();
+    }
+    message
+}
+
+fn code(error: &Error) -> u8 {
+    match error {
+        Error::NoStore { .. } => 10,
+        Error::Locked { .. } => 11,
+        Error::NotAStore { .. } | Error::NewerStore { .. } => 12,
+        Error::Corrupt(_) => 13,
+        Error::NotFound { .. } | Error::Ambiguous { .. } => 14,
+        Error::StoreExists { .. } | Error::VersionExists { .. } => 15,
+        Error::NoBrowser { .. } => 16,
+        Error::NoSpace { .. } => 17,
+        Error::Invalid { .. } => 2,
+        _ => 1,
+    }
+}
+
+/// What to do next.
+fn hint(error: &Error, global: &Global) -> Option<String> {
+    let store = global.store.display();
+    Some(match error {
+        Error::NoStore { .. } => {
+            format!("make one with: tintype init --store {store}\n  or name yours with --store PATH or TINTYPE_STORE")
+        }
+        Error::StoreExists { .. } => "it was left as it is; put something into it, or choose another --store".into(),
+        Error::NotAStore { .. } => "name your store with --store PATH or TINTYPE_STORE".into(),
+        Error::NewerStore { .. } => "it was left as it is; use the newer tintype that wrote it".into(),
+        Error::Locked { .. } => "try again, or wait longer with --busy-timeout SECONDS".into(),
+        Error::ReadOnly { .. } => "check the permissions of the file and its folder".into(),
+        Error::NoSpace { .. } => "nothing of the change was kept; make room and try again".into(),
+        Error::NotFound { what: tintype::What::Artifact, .. } => {
+            "see what it holds with: tintype show VERSION".into()
+        }
+        Error::NotFound { what: tintype::What::Tag, .. } => "see all tags with: tintype tags".into(),
+        Error::NotFound { .. } => "see what there is with: tintype list".into(),
+        Error::Ambiguous { .. } => "give more of it".into(),
+        Error::VersionExists { .. } => {
+            "a version is never overwritten; choose another, or none to have one made".into()
+        }
+        Error::Corrupt(_) => "see all damage with: tintype verify --read-data".into(),
+        Error::NoBrowser { .. } => {
+            "install Chromium (Debian: apt-get install chromium), or name one with --browser PATH or CHROME".into()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,318 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use serde_json::Value;
+use tintype::{ArtifactName, Context, Pattern, Selector, Status, Tag, Time, Version};
+
+/// The memory of a scraper: every version of the pages it saw and of the data it made from them,
+/// in one SQLite file.
+#[derive(Parser)]
+#[command(
+    name = "tintype",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  tintype init
+  tintype put feed.json --context shop.example/prices/feed --tag nightly
+  tintype capture https://shop.example/ --context shop.example/prices
+  tintype list --context 'shop.example/*'
+  tintype diff oldest latest
+  tintype get latest -o feed.json
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 done in part, 10 no store, 11 locked, 12 not a store or a
+newer one, 13 damage, 14 not found, 15 exists already, 16 no browser, 17 no space."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args)]
+pub struct Global {
+    /// The store
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "TINTYPE_STORE",
+        default_value = "tintype.db",
+        value_hint = ValueHint::FilePath
+    )]
+    pub store: PathBuf,
+    /// Print JSON: one document, or one a line for lists
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but data and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell more on stderr; twice for even more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+    /// Wait so many seconds where another process holds the store
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub busy_timeout: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a store
+    Init,
+    /// Store files: a snapshot for each, in the order given
+    Put(Put),
+    /// Give back an artifact, byte for byte
+    Get(Get),
+    /// List snapshots, the newest first
+    List(List),
+    /// Tell everything known about a snapshot
+    Show {
+        /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+        version: Selector,
+    },
+    /// Put tags on a snapshot
+    Tag {
+        /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+        version: Selector,
+        /// The tags
+        #[arg(required = true)]
+        tags: Vec<Tag>,
+    },
+    /// Take tags off a snapshot
+    Untag {
+        /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+        version: Selector,
+        /// The tags
+        #[arg(required = true)]
+        tags: Vec<Tag>,
+    },
+    /// List tags with how many snapshots carry each
+    Tags,
+    /// Tell what differs between two snapshots
+    Diff(Diff),
+    /// Capture web pages: a snapshot for each, in the order given
+    #[cfg(feature = "chrome")]
+    Capture(Capture),
+    /// Look for damage
+    Verify {
+        /// Look at the pages of the file only
+        #[arg(long, conflicts_with = "read_data")]
+        quick: bool,
+        /// Decode all content and compare it with its hash
+        #[arg(long)]
+        read_data: bool,
+    },
+    /// Count what the store holds and what that costs
+    Stats,
+    /// The five-minute tour, on real parts
+    #[cfg(feature = "chrome")]
+    Demo(Demo),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: tintype completions bash > ~/.local/share/bash-completion/completions/tintype")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype put feed.json --context shop.example/prices/feed --tag nightly
+  tintype put page.html page.png --together --context shop.example
+  curl -s https://shop.example/feed.json | tintype put - --media-type application/json")]
+pub struct Put {
+    /// The files; - is what comes in on stdin
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Store one snapshot of all files, each an artifact with the file's name
+    #[arg(long)]
+    pub together: bool,
+    #[command(flatten)]
+    pub about: About,
+    /// Choose the version; one is made unless told
+    #[arg(long)]
+    pub version: Option<Version>,
+    /// Name the artifact; `data` unless told
+    #[arg(long, value_name = "ARTIFACT", conflicts_with = "together")]
+    pub name: Option<ArtifactName>,
+    /// Say what kind of content it is; told from the file's name otherwise
+    #[arg(long, value_name = "M")]
+    pub media_type: Option<String>,
+    /// Say which version it comes from; its content is the base of deltas
+    #[arg(long, value_name = "VERSION")]
+    pub base: Option<Selector>,
+    /// Keep the content whole
+    #[arg(long, conflicts_with = "base")]
+    pub full: bool,
+}
+
+/// What is said about new snapshots.
+#[derive(Args)]
+pub struct About {
+    /// Where it belongs: site/module/component/session/function
+    #[arg(long, value_name = "C", default_value_t)]
+    pub context: Context,
+    /// Put a tag on it; may be given several times
+    #[arg(long = "tag", value_name = "T")]
+    pub tags: Vec<Tag>,
+    /// Describe it in words
+    #[arg(long, value_name = "D")]
+    pub description: Option<String>,
+    /// Set a field of its user info: KEY=TEXT or KEY:=JSON; may be given several times
+    #[arg(long, value_name = "K=V", value_parser = field)]
+    pub info: Vec<(String, Value)>,
+    /// Choose its time, as 2026-01-29T06:43:41Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Time>,
+}
+
+#[derive(Args)]
+pub struct Get {
+    /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+    pub version: Selector,
+    /// The artifact, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub artifact: Option<ArtifactName>,
+    /// Write to this file, or to files in this folder; - is stdout
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype list --context 'shop.example/*/checkout' --status failed
+  tintype list --tag nightly --since 2026-01-01 --json
+  tintype list --where stage=live --where retries:=3")]
+pub struct List {
+    /// Only in contexts like this; * is any value of its part, parts left out match anything
+    #[arg(long, value_name = "PATTERN", default_value_t)]
+    pub context: Pattern,
+    /// Only with this tag; may be given several times
+    #[arg(long = "tag", value_name = "T")]
+    pub tags: Vec<Tag>,
+    /// Only taken then or later
+    #[arg(long, value_name = "T")]
+    pub since: Option<Time>,
+    /// Only taken before
+    #[arg(long, value_name = "T")]
+    pub until: Option<Time>,
+    /// Only of this status: complete, partial, minimal or failed
+    #[arg(long, value_name = "S")]
+    pub status: Option<Status>,
+    /// Only where this field of the user info has this value: KEY=TEXT or KEY:=JSON
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = field)]
+    pub fields: Vec<(String, Value)>,
+    /// Only where the description has all these words
+    #[arg(long, value_name = "WORDS")]
+    pub text: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Go on after this version, the last of the list before
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<Version>,
+    /// The oldest first
+    #[arg(long)]
+    pub oldest: bool,
+}
+
+#[derive(Args)]
+pub struct Diff {
+    /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+    pub before: Selector,
+    /// The other one
+    pub after: Selector,
+    /// Compare this artifact only
+    #[arg(long, value_name = "NAME")]
+    pub artifact: Option<ArtifactName>,
+    /// How to tell it
+    #[arg(long, value_name = "F", default_value = "text")]
+    pub format: DiffFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people: changes of JSON one a line, texts as a unified diff
+    Text,
+    /// Everything, as JSON
+    Json,
+    /// What a program applies: an RFC 6902 patch for JSON, a unified diff for texts
+    Patch,
+}
+
+#[cfg(feature = "chrome")]
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype capture https://shop.example/ --context shop.example/home
+  tintype capture $(cat urls.txt) --context shop.example/products --json")]
+pub struct Capture {
+    /// The pages
+    #[arg(required = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub urls: Vec<String>,
+    #[command(flatten)]
+    pub about: About,
+    /// What to take, as view.png,page.html; everything unless told
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub artifacts: Vec<String>,
+    /// The size of the window
+    #[arg(long, value_name = "WxH", default_value = "1280x800", value_parser = window)]
+    pub window: (u32, u32),
+    /// Wait so many seconds for a page to load; what is there by then is captured
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    pub timeout: Duration,
+    /// The browser
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub browser: Option<PathBuf>,
+}
+
+#[cfg(feature = "chrome")]
+#[derive(Args)]
+pub struct Demo {
+    /// The browser
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub browser: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
+    if !(0.0..=86_400.0).contains(&seconds) {
+        return Err("between 0 and 86400 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn field(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=TEXT or KEY:=JSON is needed")?;
+    let (key, value) = match key.strip_suffix(':') {
+        Some(key) => {
+            (key, serde_json::from_str(value).map_err(|error| format!("not JSON: {error}"))?)
+        }
+        None => (key, Value::from(value)),
+    };
+    if key.is_empty() {
+        return Err("the key is empty".to_owned());
+    }
+    Ok((key.to_owned(), value))
+}
+
+#[cfg(feature = "chrome")]
+fn window(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=10_000).contains(side));
+    text.split_once('x')
+        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
+        .ok_or_else(|| "WIDTHxHEIGHT is needed, each from 1 to 10000".to_owned())
+}

@@ -1,0 +1,187 @@
+//! What is printed: data to stdout, all else to stderr.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::args::{Global, When};
+
+/// The number of the JSON forms; fields are only ever added to them.
+const SCHEMA: u32 = 1;
+
+/// Why a command ended before its end.
+pub enum Failure {
+    /// An error of the library.
+    Error(tintype::Error),
+    /// What was asked for makes no sense together.
+    Usage(String),
+    /// Whoever reads our output has gone, as `head` does: no failure of ours.
+    Gone,
+    /// Output could not be written.
+    Output(io::Error),
+}
+
+impl From<tintype::Error> for Failure {
+    fn from(error: tintype::Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Gone,
+            _ => Failure::Output(error),
+        }
+    }
+}
+
+/// How a command that came to its end ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Ok,
+    Failed,
+    InPart,
+    Damage,
+}
+
+pub type Run = Result<Done, Failure>;
+
+/// Where and how to print.
+pub struct Out {
+    pub json: bool,
+    pub quiet: bool,
+    color: bool,
+}
+
+impl Out {
+    pub fn new(global: &Global) -> Self {
+        let color = match global.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let asked_not = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                io::stdout().is_terminal() && !asked_not && !dumb
+            }
+        };
+        Out { json: global.json, quiet: global.quiet, color }
+    }
+
+    /// Prints a line of data.
+    pub fn line(&self, line: impl AsRef<str>) -> Result<(), Failure> {
+        let mut line = line.as_ref().to_owned();
+        line.push('\n');
+        self.bytes(line.as_bytes())
+    }
+
+    /// Prints data as it is.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints a JSON object on a line, with the number of its form.
+    pub fn object(&self, mut object: Value) -> Result<(), Failure> {
+        if let Some(members) = object.as_object_mut() {
+            members.shift_insert(0, "schema".to_owned(), json!(SCHEMA));
+        }
+        self.line(object.to_string())
+    }
+
+    /// Tells something that is no data, unless told to be quiet.
+    pub fn note(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            eprintln!("{}", line.as_ref());
+        }
+    }
+
+    /// Tells of something that failed while the rest goes on.
+    pub fn warn(&self, line: impl AsRef<str>) {
+        eprintln!("tintype: {}", line.as_ref());
+    }
+
+    /// Paints a text in a colour of the terminal's palette, where colours are wanted.
+    pub fn paint(&self, color: u8, text: &str) -> String {
+        if self.color { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// A bar for long work, on a terminal only.
+    pub fn progress(&self, total: u64, unit: &'static str) -> ProgressBar {
+        let target = match self.quiet || self.json || !io::stderr().is_terminal() {
+            true => ProgressDrawTarget::hidden(),
+            false => ProgressDrawTarget::stderr(),
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(unit);
+        bar
+    }
+}
+
+pub const RED: u8 = 31;
+pub const GREEN: u8 = 32;
+pub const YELLOW: u8 = 33;
+pub const CYAN: u8 = 36;
+pub const BOLD: u8 = 1;
+pub const DIM: u8 = 2;
+
+/// A size as people read it.
+pub fn size(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
+/// A text of unknown origin with everything that could disturb a terminal escaped.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // Marks that turn the direction of text can make it read as something else.
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+                let _ = write!(plain, "{}", character.escape_unicode());
+            }
+            control if control.is_control() => {
+                let _ = write!(plain, "{}", control.escape_default());
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// Lines in columns that fit the terminal. The last column takes what is left.
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |text: &str| text.chars().count();
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    // Only a terminal has a width; None is a file or a pipe.
+    let limit = terminal_size::terminal_size_of(io::stdout())
+        .map_or(usize::MAX, |(width, _)| usize::from(width.0));
+    rows.iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (column, cell) in row.iter().enumerate() {
+                if column > 0 {
+                    line += "  ";
+                }
+                line += cell;
+                if column + 1 < row.len() {
+                    line.extend(std::iter::repeat_n(' ', widths[column] - width(cell)));
+                }
+            }
+            match line.char_indices().nth(limit.saturating_sub(1)) {
+                Some((at, _)) if width(&line) > limit => format!("{}…", &line[..at]),
+                _ => line.trim_end().to_owned(),
+            }
+        })
+        .collect()
+}

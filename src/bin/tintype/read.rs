@@ -1,0 +1,270 @@
+//! What reads: `get`, `list`, `show`, `tags`, `stats`.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tintype::{Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag};
+
+use crate::args::{Get, List};
+use crate::out::{BOLD, CYAN, DIM, Done, Failure, Out, RED, Run, YELLOW, plain, size, table};
+
+pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
+    let version = repo.resolve(&args.version)?;
+    let snapshot = repo.get(&version)?;
+    let held: Vec<&Artifact> =
+        snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some()).collect();
+    let chosen: Vec<&Artifact> = match &args.artifact {
+        Some(name) => held.iter().copied().filter(|artifact| artifact.name == *name).collect(),
+        None => held.clone(),
+    };
+    let names = || {
+        let names: Vec<_> = held.iter().map(|artifact| artifact.name.as_str()).collect();
+        names.join(", ")
+    };
+    let output = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    match (chosen.as_slice(), output) {
+        ([], _) => {
+            let name = args.artifact.as_ref().map_or("with content", |name| name.as_str());
+            let name = format!("{name} in snapshot {version}, which holds: {}", names());
+            Err(Error::NotFound { what: tintype::What::Artifact, name }.into())
+        }
+        ([one], None) => {
+            out.bytes(&repo.content(&version, one.name.as_str())?)?;
+            Ok(Done::Ok)
+        }
+        ([one], Some(path)) if !path.is_dir() => {
+            write(path, &repo.content(&version, one.name.as_str())?)?;
+            Ok(Done::Ok)
+        }
+        (_, None) => Err(Failure::Usage(format!(
+            "snapshot {version} has {} artifacts; choose one with --artifact, or a folder for all \
+             with -o DIR: {}",
+            held.len(),
+            names()
+        ))),
+        (all, Some(folder)) => {
+            fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+            for artifact in all {
+                let content = repo.content(&version, artifact.name.as_str())?;
+                write(&folder.join(artifact.name.as_str()), &content)?;
+                out.note(format!("{}", folder.join(artifact.name.as_str()).display()));
+            }
+            Ok(Done::Ok)
+        }
+    }
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, content: &[u8]) -> tintype::Result<()> {
+    let fail = |source| Error::io(path, source);
+    let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    if special {
+        return fs::write(path, content).map_err(fail);
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = fs::File::create(&beside)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| {
+        // It may not have been made.
+        let _ = fs::remove_file(&beside);
+        fail(source)
+    })
+}
+
+pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
+    let mut query = Query::context(args.context).limit(args.limit);
+    for tag in args.tags {
+        query = query.tag(tag);
+    }
+    for (key, value) in args.fields {
+        query = query.field(key, value);
+    }
+    query = match args.since {
+        Some(since) => query.since(since),
+        None => query,
+    };
+    query = match args.until {
+        Some(until) => query.until(until),
+        None => query,
+    };
+    query = match args.status {
+        Some(status) => query.status(status),
+        None => query,
+    };
+    query = match args.text {
+        Some(words) => query.text(words),
+        None => query,
+    };
+    query = match args.after {
+        Some(version) => query.after(version),
+        None => query,
+    };
+    if args.oldest {
+        query = query.oldest_first();
+    }
+    let found = repo.find(&query)?;
+    if out.json {
+        found.iter().try_for_each(|snapshot| out.object(summary(snapshot)))?;
+        return Ok(Done::Ok);
+    }
+    if found.is_empty() {
+        out.note("no snapshot fits");
+        return Ok(Done::Ok);
+    }
+    let heads = ["VERSION", "TIME", "STATUS", "SIZE", "CONTEXT", "TAGS", "DESCRIPTION"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(found.iter().map(|snapshot| {
+        let time = snapshot.created_at.to_string();
+        vec![
+            snapshot.version.to_string(),
+            format!("{} {}", &time[..10], &time[11..19]),
+            snapshot.status.as_str().to_owned(),
+            size(snapshot.bytes()),
+            plain(&snapshot.context.to_string()),
+            tags_text(&snapshot.tags),
+            plain(snapshot.description.as_deref().unwrap_or_default()),
+        ]
+    }));
+    for (line, snapshot) in
+        table(&rows).into_iter().zip([None].into_iter().chain(found.iter().map(Some)))
+    {
+        out.line(match snapshot.map(|snapshot| snapshot.status) {
+            None => out.paint(BOLD, &line),
+            Some(status) if status != Status::Complete => out.paint(color(status), &line),
+            Some(_) => line,
+        })?;
+    }
+    if found.len() == args.limit && let Some(last) = found.last() {
+        out.note(format!("go on with --after {}", last.version));
+    }
+    Ok(Done::Ok)
+}
+
+fn color(status: Status) -> u8 {
+    match status {
+        Status::Complete => CYAN,
+        Status::Partial | Status::Minimal => YELLOW,
+        _ => RED,
+    }
+}
+
+fn tags_text(tags: &[Tag]) -> String {
+    let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
+    tags.join(", ")
+}
+
+fn summary(snapshot: &Snapshot) -> Value {
+    json!({
+        "version": snapshot.version,
+        "created_at": snapshot.created_at,
+        "context": snapshot.context,
+        "tags": snapshot.tags,
+        "status": snapshot.status,
+        "description": snapshot.description,
+        "bytes": snapshot.bytes(),
+    })
+}
+
+pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
+    let snapshot = repo.read(|view| view.get(&view.resolve(version)?))?;
+    if out.json {
+        let mut object = summary(&snapshot);
+        object["user_info"] = json!(snapshot.user_info);
+        object["based_on"] = json!(snapshot.based_on);
+        object["artifacts"] = json!(snapshot.artifacts);
+        out.object(object)?;
+        return Ok(Done::Ok);
+    }
+    let mut facts = vec![
+        ("version", snapshot.version.to_string()),
+        ("taken", snapshot.created_at.to_string()),
+        ("context", plain(&snapshot.context.to_string())),
+        ("status", out.paint(color(snapshot.status), snapshot.status.as_str())),
+    ];
+    if !snapshot.tags.is_empty() {
+        facts.push(("tags", tags_text(&snapshot.tags)));
+    }
+    if let Some(description) = &snapshot.description {
+        facts.push(("description", plain(description)));
+    }
+    if let Some(base) = &snapshot.based_on {
+        facts.push(("based on", base.to_string()));
+    }
+    for (key, value) in &snapshot.user_info {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        facts.push(("info", format!("{} = {}", plain(key), plain(&value))));
+    }
+    for (name, value) in facts {
+        out.line(format!("{} {value}", out.paint(DIM, &format!("{name:<11}"))))?;
+    }
+    out.line("")?;
+    let heads = ["ARTIFACT", "STATUS", "SIZE", "KEPT", "HOW", "TOOK", "HASH"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(snapshot.artifacts.iter().map(row));
+    for (at, line) in table(&rows).into_iter().enumerate() {
+        out.line(if at == 0 { out.paint(BOLD, &line) } else { line })?;
+    }
+    Ok(Done::Ok)
+}
+
+fn row(artifact: &Artifact) -> Vec<String> {
+    let stored = artifact.status == ArtifactStatus::Stored;
+    let how = match (artifact.base, artifact.depth) {
+        (_, _) if !stored => plain(artifact.reason.as_deref().unwrap_or_default()),
+        (Some(base), depth) => format!("delta on {}, depth {depth}", base.short()),
+        (None, _) => "whole".to_owned(),
+    };
+    vec![
+        plain(artifact.name.as_str()),
+        artifact.status.as_str().to_owned(),
+        if stored { size(artifact.bytes) } else { String::new() },
+        if stored { size(artifact.stored) } else { String::new() },
+        how,
+        artifact.took_ms.map_or_else(String::new, |took| format!("{took} ms")),
+        artifact.hash.map_or_else(String::new, |hash| hash.short()),
+    ]
+}
+
+pub fn tags(repo: &Repository, out: &Out) -> Run {
+    for (tag, snapshots) in repo.tags()? {
+        match out.json {
+            true => out.object(json!({"tag": tag, "snapshots": snapshots}))?,
+            false => out.line(format!("{snapshots:>7}  {tag}"))?,
+        }
+    }
+    Ok(Done::Ok)
+}
+
+pub fn stats(repo: &Repository, out: &Out) -> Run {
+    let stats = repo.stats()?;
+    if out.json {
+        out.object(json!(stats))?;
+        return Ok(Done::Ok);
+    }
+    let share = |part: u64, whole: u64| match whole {
+        0 => String::new(),
+        _ => format!(", {:.2} %", part as f64 * 100.0 / whole as f64),
+    };
+    let bytes = stats.bytes;
+    for (name, value) in [
+        ("snapshots", stats.snapshots.to_string()),
+        ("artifacts", stats.artifacts.to_string()),
+        ("places", stats.places.to_string()),
+        ("blobs", stats.blobs.to_string()),
+        ("deltas", format!("{}, at most {} deep", stats.deltas, stats.max_depth)),
+        ("given", format!("{} ({bytes} bytes)", size(bytes))),
+        ("distinct", format!("{} ({} bytes)", size(stats.unique_bytes), stats.unique_bytes)),
+        ("kept", format!("{} ({} bytes{})", size(stats.stored), stats.stored, share(stats.stored, bytes))),
+        ("file", format!("{} ({} bytes{})", size(stats.file_bytes), stats.file_bytes, share(stats.file_bytes, bytes))),
+        ("events", stats.events.to_string()),
+        ("schema", stats.schema.to_string()),
+    ] {
+        out.line(format!("{} {value}", out.paint(DIM, &format!("{name:<10}"))))?;
+    }
+    Ok(Done::Ok)
+}

@@ -1,0 +1,179 @@
+//! `verify`: is everything as it was stored?
+//!
+//! Three depths. *Quick* asks SQLite whether its pages hang together and whether the log came as
+//! far as it had come. *Structure* also replays the log: each event follows from the one before,
+//! each snapshot is what its event says, tags are what their events make them. *Data* also
+//! decodes all content and compares it with its hash.
+//!
+//! **Invariant:** it changes nothing. What it finds is a report, not an error.
+
+use serde::Serialize;
+
+use crate::error::{Corruption, Error, Result};
+use crate::model::id::{BlobHash, Version};
+use crate::store::{Repository, check};
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Depth {
+    /// The pages of the file.
+    Quick,
+    /// The rows as well.
+    #[default]
+    Structure,
+    /// The content as well.
+    Data,
+}
+
+/// What kind of damage was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// SQLite's own structure.
+    File,
+    /// The log, or the end of it.
+    Log,
+    /// What is known about a snapshot.
+    Snapshot,
+    /// Content.
+    Content,
+}
+
+/// A piece of damage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What kind it is.
+    pub kind: ProblemKind,
+    /// The snapshot that it touches, where one is known.
+    pub version: Option<Version>,
+    /// The artifact of it.
+    pub artifact: Option<String>,
+    /// The content, by the hash that it should have.
+    pub hash: Option<BlobHash>,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Whether nothing was found.
+    pub ok: bool,
+    /// What was found, in the order in which it was.
+    pub problems: Vec<Problem>,
+    /// Events that were replayed.
+    pub events: u64,
+    /// Snapshots that were compared with their events.
+    pub snapshots: u64,
+    /// Contents that were decoded and compared with their hashes.
+    pub blobs: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being looked at: `pages`, `events` or `contents`.
+    pub stage: &'static str,
+    /// How many were.
+    pub done: u64,
+    /// How many there are; 0 where that is not known.
+    pub total: u64,
+}
+
+/// Looks for damage, telling `progress` how far it has come.
+///
+/// Fails only where the store can't be looked at: it is locked, say, or can't be read.
+pub fn verify(
+    repo: &Repository,
+    depth: Depth,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report> {
+    let mut report = Report {
+        ok: true,
+        problems: Vec::new(),
+        events: 0,
+        snapshots: 0,
+        blobs: 0,
+        bytes: 0,
+    };
+    progress(Progress { stage: "pages", done: 0, total: 0 });
+    let lines = match repo.read(|view| check::file(view.conn, depth == Depth::Quick)) {
+        Ok(lines) => lines,
+        Err(Error::Corrupt(damage)) => vec![damage.detail],
+        Err(error) => return Err(error),
+    };
+    report.problems.extend(
+        lines.into_iter().map(|line| problem(ProblemKind::File, Corruption::of_store(line))),
+    );
+    let note = repo.note();
+    part(&mut report, ProblemKind::Log, |_, found| {
+        let Some(note) = note else { return Ok(()) };
+        repo.read(|view| check::note(view.conn, &note))?.into_iter().for_each(found);
+        Ok(())
+    })?;
+    if depth >= Depth::Structure {
+        part(&mut report, ProblemKind::Snapshot, |_, found| {
+            repo.read(|view| check::references(view.conn, found))
+        })?;
+        part(&mut report, ProblemKind::Snapshot, |report, found| {
+            let total = repo.read(|view| view.stats())?.events;
+            let mut told = |done| progress(Progress { stage: "events", done, total });
+            let counted = repo.read(|view| check::log(view.conn, &mut told, found))?;
+            (report.events, report.snapshots) = (counted.events, counted.snapshots);
+            Ok(())
+        })?;
+        part(&mut report, ProblemKind::Content, |_, found| {
+            repo.read(|view| check::chains(view.conn, found))
+        })?;
+    }
+    if depth >= Depth::Data {
+        part(&mut report, ProblemKind::Content, |report, found| {
+            let total = repo.read(|view| view.stats())?.blobs;
+            let mut data = check::DataCheck::default();
+            // A view for each page: the write-ahead log must not wait for all of this.
+            while repo.read(|view| data.step(view.conn, found))? {
+                progress(Progress { stage: "contents", done: data.blobs, total });
+            }
+            (report.blobs, report.bytes) = (data.blobs, data.bytes);
+            Ok(())
+        })?;
+    }
+    report.ok = report.problems.is_empty();
+    Ok(report)
+}
+
+/// Does a part of the check; damage that ends it is a problem like what it found before.
+fn part(
+    report: &mut Report,
+    kind: ProblemKind,
+    check: impl FnOnce(&mut Report, &mut dyn FnMut(Corruption)) -> Result<()>,
+) -> Result<()> {
+    let mut found = Vec::new();
+    match check(report, &mut |damage| found.push(damage)) {
+        Ok(()) => {}
+        Err(Error::Corrupt(damage)) => found.push(damage),
+        Err(error @ Error::Database { .. }) => found.push(Corruption::of_store(error.to_string())),
+        Err(error) => return Err(error),
+    }
+    report.problems.extend(found.into_iter().map(|damage| problem(kind, damage)));
+    Ok(())
+}
+
+fn problem(kind: ProblemKind, damage: Corruption) -> Problem {
+    let kind = match (kind, &damage.version, &damage.blob) {
+        (ProblemKind::Snapshot, None, None) => ProblemKind::Log,
+        (kind, ..) => kind,
+    };
+    Problem {
+        kind,
+        version: damage.version,
+        artifact: damage.artifact,
+        hash: damage.blob,
+        detail: damage.detail,
+    }
+}

@@ -1,0 +1,274 @@
+//! Content in the file: found by hash, read through its chain, written once.
+//!
+//! **Invariant:** the key of a blob is the BLAKE3 hash of its content, and every read checks it.
+//!
+//! **Invariant:** what reading a blob costs is bounded when it is written: at most
+//! [`DEPTH_MAX`](crate::codec::level::DEPTH_MAX) deltas, and at most [`CHAIN_BYTES_MAX`] bytes
+//! decoded, unless the content alone is larger.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::codec::frame::{self, Codec, Frame};
+use crate::codec::level::{self, DEPTH_MAX};
+use crate::error::{Corruption, Error, Result};
+use crate::model::id::BlobHash;
+use crate::store::schema::Doing;
+
+/// The largest content that is taken, in bytes. SQLite holds up to a billion bytes in a row.
+pub const CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// The most bytes that are decoded to read content that is kept as a delta.
+pub const CHAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A blob without its data.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) id: i64,
+    pub(crate) hash: BlobHash,
+    pub(crate) codec: i64,
+    pub(crate) bytes: u64,
+    pub(crate) base: Option<i64>,
+    pub(crate) depth: u32,
+    pub(crate) position: u64,
+    pub(crate) chain_bytes: u64,
+    pub(crate) stored: u64,
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        id: row.get(0)?,
+        hash: BlobHash(row.get(1)?),
+        codec: row.get(2)?,
+        bytes: row.get(3)?,
+        base: row.get(4)?,
+        depth: row.get(5)?,
+        position: row.get(6)?,
+        chain_bytes: row.get(7)?,
+        stored: row.get(8)?,
+    })
+}
+
+/// The blob of this hash, if it is here.
+pub(crate) fn find(conn: &Connection, hash: &BlobHash) -> Result<Option<Row>> {
+    conn.prepare_cached(
+        "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
+         FROM blob WHERE substr(hash, 1, 8) = substr(?1, 1, 8) AND hash = ?1",
+    )
+    .and_then(|mut find| find.query_row([hash.0], row).optional())
+    .doing("looking for content")
+}
+
+/// The blob of this number, if it is still here.
+pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Row>> {
+    conn.prepare_cached(
+        "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
+         FROM blob WHERE id = ?1",
+    )
+    .and_then(|mut find| find.query_row([id], row).optional())
+    .doing("looking for content")
+}
+
+/// All blobs in the order of their numbers, from `after` on, at most `limit`.
+pub(crate) fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Row>> {
+    let doing = "listing content";
+    let mut list = conn
+        .prepare_cached(
+            "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
+             FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )
+        .doing(doing)?;
+    let rows = list.query_map(params![after, limit as i64], row).doing(doing)?;
+    rows.collect::<rusqlite::Result<_>>().doing(doing)
+}
+
+/// A piece of content in a chain of deltas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) hash: BlobHash,
+    pub(crate) position: u64,
+    pub(crate) depth: u32,
+    pub(crate) chain_bytes: u64,
+}
+
+impl From<&Row> for Link {
+    fn from(row: &Row) -> Link {
+        Link {
+            hash: row.hash,
+            position: row.position,
+            depth: row.depth,
+            chain_bytes: row.chain_bytes,
+        }
+    }
+}
+
+/// The chain of a blob, the content kept whole first, the blob itself last.
+pub(crate) fn chain(conn: &Connection, id: i64) -> Result<Vec<Link>> {
+    let mut links = Vec::new();
+    let mut next = Some(id);
+    while let Some(id) = next {
+        if links.len() > DEPTH_MAX as usize {
+            return Err(too_deep());
+        }
+        let Some(row) = by_id(conn, id)? else { return Err(no_base()) };
+        links.push(Link::from(&row));
+        next = row.base;
+    }
+    links.reverse();
+    Ok(links)
+}
+
+/// Where the content that follows a chain goes: its position, and the link that it is a delta on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot {
+    pub(crate) base: Link,
+    pub(crate) position: u64,
+}
+
+/// The slot for content of `bytes` bytes that follows this chain, unless it is to be kept whole.
+pub(crate) fn slot_after(chain: &[Link], bytes: u64) -> Option<Slot> {
+    let position = chain.last()?.position + 1;
+    let base_position = level::base_position(position)?;
+    let base = chain.iter().rev().find(|link| link.position <= base_position)?;
+    fits(base, bytes).then_some(Slot { base: *base, position })
+}
+
+/// Whether a delta of `bytes` bytes on this base can be read within the bounds.
+fn fits(base: &Link, bytes: u64) -> bool {
+    base.depth < DEPTH_MAX && base.chain_bytes + bytes <= CHAIN_BYTES_MAX
+}
+
+/// Reads a blob's content through its chain and checks it.
+pub(crate) fn read(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
+    let mut steps: Vec<(i64, usize, Vec<u8>)> = Vec::new();
+    let mut next = Some(row.id);
+    let damaged = |detail: &str| Error::from(Corruption::of_blob(row.hash, detail));
+    while let Some(id) = next {
+        if steps.len() > DEPTH_MAX as usize {
+            return Err(damaged("lies deeper in deltas than any is written"));
+        }
+        let step = conn
+            .prepare_cached("SELECT codec, bytes, data, base_id FROM blob WHERE id = ?1")
+            .and_then(|mut find| {
+                find.query_row([id], |row| {
+                    Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?))
+                })
+                .optional()
+            })
+            .doing("reading content")?
+            .ok_or_else(|| damaged("lacks the content that it is a delta on"))?;
+        let (codec, bytes, data, base) = step;
+        let bytes = usize::try_from(bytes)
+            .ok()
+            .filter(|bytes| *bytes <= CONTENT_BYTES_MAX)
+            .ok_or_else(|| damaged("or a base of it has an impossible length"))?;
+        steps.push((codec, bytes, data));
+        next = base;
+    }
+    let mut content: Option<Vec<u8>> = None;
+    for (code, bytes, data) in steps.into_iter().rev() {
+        let codec = codec(code).ok_or_else(|| damaged("is coded in a way that is not known"))?;
+        let decoded = frame::decode(codec, &data, content.as_deref(), bytes)
+            .map_err(|error| damaged(&error.to_string()))?;
+        content = Some(decoded);
+    }
+    let content = content.unwrap_or_default();
+    if frame::hash(&content) != row.hash {
+        return Err(damaged("does not match its hash"));
+    }
+    Ok(content)
+}
+
+/// The data of a blob as it is kept.
+pub(crate) fn data(conn: &Connection, id: i64) -> Result<Vec<u8>> {
+    conn.prepare_cached("SELECT data FROM blob WHERE id = ?1")
+        .and_then(|mut find| find.query_row([id], |row| row.get(0)))
+        .doing("reading content")
+}
+
+/// The codec of a code in the file.
+pub(crate) fn codec(code: i64) -> Option<Codec> {
+    usize::try_from(code).ok().and_then(|code| Codec::ALL.get(code)).copied()
+}
+
+fn code(codec: Codec) -> i64 {
+    // The order of `Codec::ALL` is the order of the codes.
+    Codec::ALL.iter().position(|known| *known == codec).unwrap_or_default() as i64
+}
+
+/// Content with the frame that it is to be kept as, decoded again and found equal.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    pub(crate) frame: Frame,
+    /// Where a delta goes; none is content kept whole, at position 0 of a new chain.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// Encodes content on a base, or whole where there is none or it does not help, and checks that
+/// the frame decodes to the content.
+pub(crate) fn encode(content: &[u8], base: Option<(Slot, Arc<[u8]>)>) -> Result<Encoded> {
+    let base_content = base.as_ref().map(|(_, content)| &**content);
+    let frame = frame::encode(content, base_content);
+    let decoded = frame::decode(frame.codec, &frame.data, base_content, content.len());
+    if decoded.as_deref() != Ok(content) {
+        let hash = frame::hash(content);
+        return Err(Corruption::of_blob(hash, "did not decode to what was encoded").into());
+    }
+    let slot = base.map(|(slot, _)| slot).filter(|_| frame.codec == Codec::Delta);
+    Ok(Encoded { frame, slot })
+}
+
+/// Writes a blob and gives its row, or `None` where the base that the frame needs is not here as
+/// it was.
+pub(crate) fn insert(
+    conn: &Connection,
+    hash: &BlobHash,
+    bytes: u64,
+    encoded: &Encoded,
+) -> Result<Option<Row>> {
+    let base = match &encoded.slot {
+        None => None,
+        Some(slot) => match find(conn, &slot.base.hash)? {
+            Some(base) if fits(&Link::from(&base), bytes) => Some(base),
+            _ => return Ok(None),
+        },
+    };
+    let mut row = Row {
+        id: 0,
+        hash: *hash,
+        codec: code(encoded.frame.codec),
+        bytes,
+        base: base.as_ref().map(|base| base.id),
+        depth: base.as_ref().map_or(0, |base| base.depth + 1),
+        position: encoded.slot.map_or(0, |slot| slot.position),
+        chain_bytes: base.as_ref().map_or(0, |base| base.chain_bytes) + bytes,
+        stored: encoded.frame.data.len() as u64,
+    };
+    row.id = conn
+        .prepare_cached(
+            "INSERT INTO blob (hash, codec, bytes, base_id, depth, position, chain_bytes, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .and_then(|mut insert| {
+            insert.insert(params![
+                hash.0,
+                row.codec,
+                bytes as i64,
+                row.base,
+                row.depth,
+                row.position as i64,
+                row.chain_bytes as i64,
+                encoded.frame.data
+            ])
+        })
+        .doing("writing content")?;
+    Ok(Some(row))
+}
+
+fn no_base() -> Error {
+    Corruption::of_store("a blob lacks the content that it is a delta on").into()
+}
+
+fn too_deep() -> Error {
+    Corruption::of_store("a blob lies deeper in deltas than any is written").into()
+}

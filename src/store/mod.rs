@@ -1,0 +1,489 @@
+//! Floor 3: the engine. A store is one SQLite file; [`Repository`] is the door to it.
+//!
+//! **Invariant:** every change is one transaction, whole or not at all, and leaves one event.
+//!
+//! **Invariant:** no row number leaves this module; outside, things have names and hashes.
+//!
+//! **Refused:** weaker durability for speed. Bulk work takes larger transactions instead.
+
+mod blobs;
+pub(crate) mod check;
+mod contexts;
+mod events;
+mod lanes;
+mod note;
+mod prepare;
+mod query;
+mod schema;
+mod snapshots;
+mod stats;
+mod tags;
+mod txn;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, TransactionBehavior};
+use tempfile::TempDir;
+
+pub use blobs::{CHAIN_BYTES_MAX, CONTENT_BYTES_MAX};
+pub use prepare::Prepared;
+pub use schema::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA};
+pub use stats::Stats;
+pub use txn::{Transaction, View};
+pub use writer::Ticket;
+
+use crate::error::{Error, Result};
+use crate::model::id::{Tag, Version};
+use crate::model::query::{Query, Selector};
+use crate::model::snapshot::{Draft, Receipt, Snapshot};
+use crate::model::time::{Clock, SystemClock, Time};
+use lanes::Lanes;
+use note::Note;
+use schema::{Doing, Location};
+use writer::Queue;
+
+/// Connections that read at once; whoever needs more waits.
+const READERS_MAX: u32 = 8;
+
+/// How a store is opened, where the defaults don't do.
+pub struct Builder {
+    clock: Arc<dyn Clock>,
+    busy_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder { clock: Arc::new(SystemClock), busy_timeout: BUSY_TIMEOUT }
+    }
+}
+
+impl Builder {
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Waits so long for locks of other processes; [`BUSY_TIMEOUT`] unless told.
+    pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
+        self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// Opens the store at `path`, bringing an older one to the present schema.
+    ///
+    /// Fails with `NoStore`, `NotAStore` or `NewerStore`, and then changes nothing.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Repository> {
+        schema::find(path.as_ref())?;
+        self.start(Location::File(path.as_ref().to_owned()), None, None)
+    }
+
+    /// Makes a store at `path`, whole or not at all, readable for its owner alone.
+    ///
+    /// Fails with `StoreExists` where anything stands there.
+    pub fn init(self, path: impl AsRef<Path>) -> Result<Repository> {
+        let location = Location::File(path.as_ref().to_owned());
+        schema::create(&location, self.clock.now())
+            .map_err(|error| schema::at(path.as_ref(), error))?;
+        self.start(location, None, None)
+    }
+
+    /// Makes a store in memory, gone with its last handle.
+    ///
+    /// There is no write-ahead log in memory: a transaction that writes waits until no view is
+    /// open, so a thread must not write from within a view of its own.
+    pub fn in_memory(self) -> Result<Repository> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("tintype-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let location = Location::Memory(name);
+        let keeper = schema::create(&location, self.clock.now())?;
+        self.start(location, keeper, None)
+    }
+
+    /// Makes a store in a new folder for temporary files, gone with its last handle.
+    pub fn temporary(self) -> Result<Repository> {
+        let folder = TempDir::with_prefix("tintype-")
+            .map_err(|source| Error::io(std::env::temp_dir(), source))?;
+        let location = Location::File(folder.path().join("tintype.db"));
+        schema::create(&location, self.clock.now())?;
+        self.start(location, None, Some(folder))
+    }
+
+    fn start(
+        self,
+        location: Location,
+        writer: Option<Connection>,
+        folder: Option<TempDir>,
+    ) -> Result<Repository> {
+        let path = location.path();
+        schema::be_patient(self.busy_timeout);
+        let (uri, flags) = location.reader();
+        let found = Connection::open_with_flags(&uri, flags)
+            .doing("opening the store")
+            .and_then(|conn| schema::recognise(&conn, &path))
+            .map_err(|error| schema::at(&path, error))?;
+        if found < SCHEMA {
+            schema::upgrade(&location).map_err(|error| schema::at(&path, error))?;
+        }
+        let manager = SqliteConnectionManager::file(uri)
+            .with_flags(flags)
+            .with_init(schema::set_up_reader);
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS_MAX)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .connection_timeout(self.busy_timeout.max(Duration::from_secs(1)))
+            .build_unchecked(manager);
+        let shared = Arc::new(Shared {
+            location,
+            path,
+            clock: self.clock,
+            busy_timeout: self.busy_timeout,
+            readers: Mutex::new(Some(readers)),
+            writer: Mutex::new(writer),
+            lanes: Lanes::default(),
+            queue: Queue::default(),
+            last: Mutex::new(Time::MIN),
+            salt: AtomicU32::new(0),
+            commits: AtomicU64::new(0),
+        });
+        shared.begin()?;
+        Ok(Repository {
+            handle: Arc::new(Handle { shared, thread: Mutex::new(None), _folder: folder }),
+        })
+    }
+}
+
+/// A store: the versions of pages and data that one file holds.
+///
+/// It can be cloned and shared between threads; many processes may hold the same file.
+///
+/// ```
+/// use tintype::{Draft, Repository};
+/// let repo = Repository::temporary()?;
+/// let first = repo.create(Draft::json(&serde_json::json!({"price": 12}))?.tag("good")?)?;
+/// let second = repo.create(Draft::json(&serde_json::json!({"price": 13}))?.based_on(&first))?;
+/// assert_eq!(repo.content(&second, "data")?, br#"{"price":13}"#);
+/// # Ok::<(), tintype::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Repository {
+    handle: Arc<Handle>,
+}
+
+/// Ends the writing thread and tidies up when the last [`Repository`] of it is dropped.
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    _folder: Option<TempDir>,
+}
+
+/// What the callers' threads and the writing thread share.
+pub(crate) struct Shared {
+    location: Location,
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    busy_timeout: Duration,
+    /// The connections that read; none once the store is closed.
+    readers: Mutex<Option<r2d2::Pool<SqliteConnectionManager>>>,
+    /// The connection that writes, opened when something is first written.
+    writer: Mutex<Option<Connection>>,
+    lanes: Lanes,
+    queue: Queue,
+    /// The last time that was told, so that no two are the same.
+    last: Mutex<Time>,
+    salt: AtomicU32,
+    commits: AtomicU64,
+}
+
+impl Repository {
+    /// Options for opening or making a store.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens the store at `path`; see [`Builder::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Builder::default().open(path)
+    }
+
+    /// Makes a store at `path`; see [`Builder::init`].
+    pub fn init(path: impl AsRef<Path>) -> Result<Self> {
+        Builder::default().init(path)
+    }
+
+    /// Makes a store in memory; see [`Builder::in_memory`].
+    pub fn in_memory() -> Result<Self> {
+        Builder::default().in_memory()
+    }
+
+    /// Makes a store that is gone with its last handle; see [`Builder::temporary`].
+    pub fn temporary() -> Result<Self> {
+        Builder::default().temporary()
+    }
+
+    /// The file of the store, or `:memory:`.
+    pub fn path(&self) -> &Path {
+        &self.handle.shared.path
+    }
+
+    /// Makes a draft ready: checks it, hashes and encodes its content, with no lock held.
+    ///
+    /// Fails with `Invalid` or `TooLarge` where the draft can't be stored, and with `NotFound`
+    /// where the version that it is based on is not there.
+    pub fn prepare(&self, draft: Draft) -> Result<Prepared> {
+        let shared = &self.handle.shared;
+        let time = draft.time.unwrap_or_else(|| shared.now());
+        let version = draft.version.clone().unwrap_or_else(|| {
+            Version::made_at(time, shared.salt.fetch_add(1, Ordering::Relaxed))
+        });
+        shared.reading(|conn| prepare::prepare(conn, &shared.lanes, draft, version, time))
+    }
+
+    /// Puts a prepared snapshot into the queue of the writing thread, and does not wait.
+    ///
+    /// Snapshots are written in the order in which one thread submits them.
+    pub fn submit(&self, prepared: Prepared) -> Ticket {
+        let shared = &self.handle.shared;
+        for content in &prepared.contents {
+            if let Some(chain) = content.chain_after() {
+                shared.lanes.keep(content.hash, content.content.clone());
+                shared.lanes.set_chain(content.lane.clone(), chain);
+            }
+        }
+        let mut thread = locked(&self.handle.thread);
+        if thread.is_none() {
+            let shared = shared.clone();
+            let name = "tintype-writer".to_owned();
+            let spawned = std::thread::Builder::new().name(name).spawn(move || writer::run(shared));
+            match spawned {
+                Ok(spawned) => *thread = Some(spawned),
+                // The ticket will say that nobody writes.
+                Err(error) => {
+                    log::error!("the writing thread can't be started: {error}");
+                    self.handle.shared.queue.close();
+                }
+            }
+        }
+        drop(thread);
+        self.handle.shared.queue.push(prepared)
+    }
+
+    /// Stores a snapshot and gives its version. It is durable then.
+    pub fn create(&self, draft: Draft) -> Result<Version> {
+        Ok(self.store(draft)?.version)
+    }
+
+    /// Stores a snapshot and tells what that came to. It is durable then.
+    pub fn store(&self, draft: Draft) -> Result<Receipt> {
+        let prepared = self.prepare(draft)?;
+        self.submit(prepared).wait()
+    }
+
+    /// Does work that stores many snapshots with [`submit`](Repository::submit): until it ends,
+    /// they are gathered into large transactions.
+    pub fn bulk<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.handle.shared.queue.during_bulk(work)
+    }
+
+    /// Changes the store in one transaction, committed where `change` returns `Ok` and undone
+    /// where it returns an error or panics.
+    pub fn write<T>(&self, change: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.handle.shared.write(change)
+    }
+
+    /// Reads in one stable view. It is meant to be short: while a view is open, the write-ahead
+    /// log can't be moved into the file.
+    pub fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T>) -> Result<T> {
+        let shared = &self.handle.shared;
+        shared.reading(|conn| {
+            let tx = conn.unchecked_transaction().doing("beginning to read")?;
+            read(&View { conn: &tx })
+        })
+    }
+
+    /// The version that a word for it means; see [`View::resolve`].
+    pub fn resolve(&self, selector: &Selector) -> Result<Version> {
+        self.read(|view| view.resolve(selector))
+    }
+
+    /// Everything that is known about a snapshot but its content; see [`View::get`].
+    pub fn get(&self, version: &Version) -> Result<Snapshot> {
+        self.read(|view| view.get(version))
+    }
+
+    /// The content of an artifact; see [`View::content`].
+    pub fn content(&self, version: &Version, artifact: &str) -> Result<Vec<u8>> {
+        self.read(|view| view.content(version, artifact))
+    }
+
+    /// The snapshots that a query describes; see [`View::find`].
+    pub fn find(&self, query: &Query) -> Result<Vec<Snapshot>> {
+        self.read(|view| view.find(query))
+    }
+
+    /// Puts a tag on a snapshot, in a transaction of its own.
+    pub fn tag(&self, version: &Version, tag: &Tag) -> Result<()> {
+        self.write(|tx| tx.tag(version, tag))
+    }
+
+    /// Takes a tag off a snapshot, in a transaction of its own.
+    pub fn untag(&self, version: &Version, tag: &Tag) -> Result<()> {
+        self.write(|tx| tx.untag(version, tag))
+    }
+
+    /// All tags with how many snapshots carry each; see [`View::tags`].
+    pub fn tags(&self) -> Result<Vec<(Tag, u64)>> {
+        self.read(|view| view.tags())
+    }
+
+    /// Counts and sizes of the whole store; see [`View::stats`].
+    pub fn stats(&self) -> Result<Stats> {
+        self.read(|view| view.stats())
+    }
+
+    /// How far the log had come, as the note beside the file says, if it is there and is of this
+    /// store.
+    pub(crate) fn note(&self) -> Option<Note> {
+        let note = note::read(&self.handle.shared.path)?;
+        let own = self.read(|view| uuid(view.conn)).ok()?;
+        Some(note).filter(|note| note.store == own)
+    }
+
+    /// How often this handle and its clones committed: each commit waited once for the disk.
+    pub fn commits(&self) -> u64 {
+        self.handle.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// Waits for what was submitted, moves the write-ahead log into the file and lets go of it,
+    /// where this is the last handle; with others it does nothing.
+    ///
+    /// Dropping the last handle does the same, but can't tell of an error.
+    pub fn close(self) -> Result<()> {
+        match Arc::try_unwrap(self.handle) {
+            Ok(handle) => handle.end(),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Handle {
+    fn end(&self) -> Result<()> {
+        self.shared.queue.close();
+        if let Some(thread) = locked(&self.thread).take()
+            && thread.join().is_err()
+        {
+            log::error!("the writing thread panicked");
+        }
+        self.shared.checkpoint()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            log::warn!("closing {}: {error}", self.shared.path.display());
+        }
+    }
+}
+
+impl Shared {
+    /// Seeds what makes versions differ, and looks whether the log lost its end.
+    fn begin(&self) -> Result<()> {
+        self.reading(|conn| {
+            let seed: u32 = conn
+                .query_row("SELECT random() & 0x1ffffff", [], |row| row.get(0))
+                .doing("opening the store")?;
+            self.salt.store(seed, Ordering::Relaxed);
+            if let (Location::File(path), Some(note)) = (&self.location, note::read(&self.path)) {
+                let head = events::head(conn)?;
+                if note.store == uuid(conn)? && note.head.seq > head.seq {
+                    log::warn!(
+                        "{} has {} events, but there were {}: its write-ahead log lost its end",
+                        path.display(),
+                        head.seq,
+                        note.head.seq
+                    );
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The present moment, later than any that was told before.
+    fn now(&self) -> Time {
+        let now = self.clock.now();
+        let mut last = locked(&self.last);
+        *last = now.max(last.plus(Duration::from_micros(1)));
+        *last
+    }
+
+    /// Lends a connection that reads.
+    fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        schema::be_patient(self.busy_timeout);
+        let doing = "waiting for a connection to read with";
+        let pool = locked(&self.readers).clone();
+        let pool = pool.ok_or(Error::Database { doing, source: "the store is closed".into() })?;
+        let conn =
+            pool.get().map_err(|source| Error::Database { doing, source: Box::new(source) })?;
+        read(&conn).map_err(|error| schema::at(&self.path, error))
+    }
+
+    /// Changes the store in one transaction.
+    pub(crate) fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let written = || -> Result<T> {
+            schema::be_patient(self.busy_timeout);
+            let mut writer = locked(&self.writer);
+            let conn = match &mut *writer {
+                Some(conn) => conn,
+                none => none.insert(self.location.open_writer()?),
+            };
+            let sql = conn
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .doing("beginning to write")?;
+            let mut tx = Transaction::begin(&sql, &self.lanes, self.now())?;
+            let value = change(&mut tx)?;
+            let before = events::head(&sql)?;
+            let head = tx.end()?;
+            let store = uuid(&sql)?;
+            sql.commit().doing("committing")?;
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            if let (Location::File(path), true) = (&self.location, head != before) {
+                note::raise(path, Note { store, head });
+            }
+            Ok(value)
+        };
+        written().map_err(|error| schema::at(&self.path, error))
+    }
+
+    /// Moves the write-ahead log into the file and closes the connection that writes.
+    fn checkpoint(&self) -> Result<()> {
+        // SQLite removes the log when its last connection closes, so ours are closed first.
+        locked(&self.readers).take();
+        let Some(conn) = locked(&self.writer).take() else { return Ok(()) };
+        // Whoever reads just now keeps the log from being emptied; it is done at the next close.
+        schema::be_patient(Duration::ZERO);
+        let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        emptied.doing("moving the log into the file").map_err(|error| schema::at(&self.path, error))
+    }
+}
+
+fn uuid(conn: &Connection) -> Result<[u8; 16]> {
+    conn.prepare_cached("SELECT uuid FROM store")
+        .and_then(|mut find| find.query_row([], |row| row.get(0)))
+        .doing("reading the store's own row")
+}
+
+/// Locks what a panic can't leave half done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

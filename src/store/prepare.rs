@@ -1,0 +1,176 @@
+//! Drafts made ready: hashed, encoded and checked, with no lock held.
+
+use std::sync::Arc;
+
+use crate::codec::frame;
+use crate::error::{Error, Result};
+use crate::model::artifact::DraftArtifact;
+use crate::model::context::Context;
+use crate::model::id::{BlobHash, Version};
+use crate::model::snapshot::{DeltaPolicy, Draft};
+use crate::model::time::Time;
+use crate::store::blobs::{self, CONTENT_BYTES_MAX, Encoded, Link, Slot};
+use crate::store::lanes::{Lane, Lanes};
+use crate::store::snapshots;
+use rusqlite::Connection;
+
+/// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) draft: Draft,
+    pub(crate) version: Version,
+    pub(crate) time: Time,
+    /// One for each artifact of the draft that has content, in its order.
+    pub(crate) contents: Vec<PreparedContent>,
+}
+
+impl Prepared {
+    /// The version that the snapshot will have.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The time that the snapshot will have.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// The bytes of all its content.
+    pub(crate) fn bytes(&self) -> usize {
+        self.contents.iter().map(|content| content.content.len()).sum()
+    }
+}
+
+/// Content made ready.
+#[derive(Debug)]
+pub(crate) struct PreparedContent {
+    pub(crate) hash: BlobHash,
+    pub(crate) content: Arc<[u8]>,
+    pub(crate) lane: Lane,
+    /// How it is to be kept; none where the store had it already when this was looked up.
+    pub(crate) encoded: Option<Encoded>,
+    /// The chain that it goes on; empty where it begins one.
+    pub(crate) chain: Arc<[Link]>,
+}
+
+impl PreparedContent {
+    /// The chain that ends with this content, where that is known before it is written.
+    pub(crate) fn chain_after(&self) -> Option<Arc<[Link]>> {
+        let encoded = self.encoded.as_ref()?;
+        let bytes = self.content.len() as u64;
+        let link = |base: Option<Slot>| Link {
+            hash: self.hash,
+            position: base.map_or(0, |slot| slot.position),
+            depth: base.map_or(0, |slot| slot.base.depth + 1),
+            chain_bytes: base.map_or(0, |slot| slot.base.chain_bytes) + bytes,
+        };
+        let own = link(encoded.slot);
+        let Some(slot) = encoded.slot else { return Some([own].into()) };
+        let upto = self.chain.iter().position(|link| link.hash == slot.base.hash)? + 1;
+        Some(self.chain[..upto].iter().copied().chain([own]).collect())
+    }
+}
+
+/// The lane of an artifact of a snapshot.
+pub(crate) fn lane(context: &Context, artifact: &DraftArtifact) -> Lane {
+    let [site, module, component, function] = context.place().map(str::to_owned);
+    Lane([site, module, component, function, artifact.name.to_string()])
+}
+
+/// Makes a draft ready. `version` and `time` are those that it will have.
+pub(crate) fn prepare(
+    conn: &Connection,
+    lanes: &Lanes,
+    draft: Draft,
+    version: Version,
+    time: Time,
+) -> Result<Prepared> {
+    draft.check()?;
+    if let Some(base) = &draft.based_on {
+        snapshots::require(conn, base)?;
+    }
+    let mut contents: Vec<PreparedContent> = Vec::with_capacity(draft.artifacts.len());
+    for artifact in &draft.artifacts {
+        let Some(content) = artifact.content.clone() else { continue };
+        if content.len() > CONTENT_BYTES_MAX {
+            return Err(Error::TooLarge {
+                what: format!("artifact {}", artifact.name),
+                bytes: content.len() as u64,
+                limit: CONTENT_BYTES_MAX as u64,
+            });
+        }
+        let hash = frame::hash(&content);
+        let lane = lane(&draft.context, artifact);
+        let known = contents.iter().any(|earlier| earlier.hash == hash)
+            || lanes_hold(lanes, &lane, &hash)
+            || blobs::find(conn, &hash)?.is_some();
+        let mut prepared =
+            PreparedContent { hash, content, lane, encoded: None, chain: Arc::new([]) };
+        if !known {
+            prepared.chain = chain_for(conn, lanes, &draft, artifact, &prepared.lane)?;
+            let base = base_for(conn, lanes, &prepared)?;
+            prepared.encoded = Some(blobs::encode(&prepared.content, base)?);
+        }
+        contents.push(prepared);
+    }
+    Ok(Prepared { draft, version, time, contents })
+}
+
+/// Whether the content is the end of its lane: prepared just now, and perhaps not committed.
+fn lanes_hold(lanes: &Lanes, lane: &Lane, hash: &BlobHash) -> bool {
+    lanes.chain(lane).is_some_and(|chain| chain.iter().any(|link| link.hash == *hash))
+}
+
+/// The chain that content goes on: that of the version it is based on, else that of its lane.
+pub(crate) fn chain_for(
+    conn: &Connection,
+    lanes: &Lanes,
+    draft: &Draft,
+    artifact: &DraftArtifact,
+    lane: &Lane,
+) -> Result<Arc<[Link]>> {
+    if draft.delta == DeltaPolicy::Never {
+        return Ok(Arc::new([]));
+    }
+    let newest = match &draft.based_on {
+        Some(base) => snapshots::counterpart(conn, base, &artifact.name)?,
+        None => {
+            if let Some(chain) = lanes.chain(lane) {
+                return Ok(chain);
+            }
+            snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?
+        }
+    };
+    match newest {
+        Some(blob) => Ok(blobs::chain(conn, blob)?.into()),
+        None => Ok(Arc::new([])),
+    }
+}
+
+/// The slot of content in its chain, with the content of the base. A base that can't be had, not
+/// committed yet and no longer at hand, or damaged, is none: the content is kept whole.
+pub(crate) fn base_for(
+    conn: &Connection,
+    lanes: &Lanes,
+    content: &PreparedContent,
+) -> Result<Option<(Slot, Arc<[u8]>)>> {
+    let Some(slot) = blobs::slot_after(&content.chain, content.content.len() as u64) else {
+        return Ok(None);
+    };
+    if let Some(base) = lanes.content(&slot.base.hash) {
+        return Ok(Some((slot, base)));
+    }
+    let Some(row) = blobs::find(conn, &slot.base.hash)? else { return Ok(None) };
+    match blobs::read(conn, &row) {
+        Ok(base) => {
+            let base: Arc<[u8]> = base.into();
+            lanes.keep(row.hash, base.clone());
+            Ok(Some((slot, base)))
+        }
+        Err(Error::Corrupt(damage)) => {
+            log::warn!("{damage}; what comes after it is kept whole");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,315 @@
+//! The file: how it is made, recognised and opened, and how SQLite's answers become ours.
+
+use std::cell::Cell;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::{Corruption, Error, Result};
+use crate::model::time::{Stopwatch, Time};
+use crate::store::events;
+
+/// The four bytes `TinT` in the header of every store.
+pub const APPLICATION_ID: i64 = 0x5469_6E54;
+
+/// The steps that make the schema, in order. A shipped one is never changed.
+const MIGRATIONS: [&str; 7] = [
+    include_str!("../../migrations/01-store.sql"),
+    include_str!("../../migrations/02-event.sql"),
+    include_str!("../../migrations/03-context.sql"),
+    include_str!("../../migrations/04-blob.sql"),
+    include_str!("../../migrations/05-snapshot.sql"),
+    include_str!("../../migrations/06-tag.sql"),
+    include_str!("../../migrations/07-view.sql"),
+];
+
+/// The newest schema that this crate knows; the file carries it as `user_version`.
+pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
+
+/// Bytes of a page. Small, because each table and each index takes one at least.
+const PAGE_BYTES: i64 = 4096;
+/// Pages after which a commit moves the log into the file: 8 MiB.
+const CHECKPOINT_PAGES: i64 = 2048;
+/// The log is cut to this size when it has been moved into the file.
+const LOG_BYTES: i64 = 16 * 1024 * 1024;
+/// Page cache of the writing connection, in KiB.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Page cache of each reading connection, in KiB.
+const READER_CACHE_KIB: i64 = 4 * 1024;
+
+fn migrations() -> Migrations<'static> {
+    Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect())
+}
+
+/// Where a store lives.
+#[derive(Debug, Clone)]
+pub(crate) enum Location {
+    /// In a file.
+    File(PathBuf),
+    /// In memory, under a name that connections of this process share.
+    Memory(String),
+}
+
+impl Location {
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Location::File(path) => path.clone(),
+            Location::Memory(_) => PathBuf::from(":memory:"),
+        }
+    }
+
+    fn uri(&self) -> PathBuf {
+        match self {
+            Location::File(path) => path.clone(),
+            Location::Memory(name) => PathBuf::from(format!("file:/{name}?vfs=memdb")),
+        }
+    }
+
+    /// Opens the connection that writes.
+    pub(crate) fn open_writer(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | match self {
+                Location::File(_) => OpenFlags::empty(),
+                Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE,
+            };
+        let conn = Connection::open_with_flags(self.uri(), flags).doing("opening the store")?;
+        set_up_writer(&conn).doing("opening the store")?;
+        Ok(conn)
+    }
+
+    /// The path and flags for connections that read.
+    ///
+    /// They could write, but are told not to: one that can't write leaves the files of the
+    /// write-ahead log behind when it is the last to close.
+    pub(crate) fn reader(&self) -> (PathBuf, OpenFlags) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | match self {
+                Location::File(_) => OpenFlags::empty(),
+                Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI,
+            };
+        (self.uri(), flags)
+    }
+}
+
+fn set_up_writer(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_for_lock))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "journal_size_limit", LOG_BYTES)
+}
+
+/// Sets up a connection of the pool.
+pub(crate) fn set_up_reader(conn: &mut Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_for_lock))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.pragma_update(None, "query_only", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// Makes a store that is not there yet, whole or not at all.
+///
+/// A file is made under another name beside its place and then linked into it, so that a process
+/// that is killed meanwhile leaves no half-made store, and an existing file is never touched.
+pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection>> {
+    let path = match location {
+        Location::Memory(_) => {
+            let mut conn = location.open_writer()?;
+            make(&mut conn, now)?;
+            return Ok(Some(conn));
+        }
+        Location::File(path) => path,
+    };
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(Error::StoreExists { path: path.clone() });
+    }
+    let folder = folder_of(path);
+    let temporary = tempfile::Builder::new()
+        .prefix(".tintype-")
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(|source| Error::io(path, source))?
+        .into_temp_path();
+    {
+        let mut conn = Location::File(temporary.to_path_buf()).open_writer()?;
+        make(&mut conn, now)?;
+        conn.pragma_update(None, "journal_mode", "WAL").doing("making the store")?;
+        conn.close().map_err(|(_, error)| error).doing("making the store")?;
+    }
+    temporary.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::StoreExists { path: path.clone() },
+        _ => Error::io(path, failed.error),
+    })?;
+    sync_folder(folder).map_err(|source| Error::io(path, source))?;
+    Ok(None)
+}
+
+fn make(conn: &mut Connection, now: Time) -> Result<()> {
+    let doing = "making the store";
+    // Neither takes effect once there is a table.
+    conn.pragma_update(None, "page_size", PAGE_BYTES).doing(doing)?;
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").doing(doing)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID).doing(doing)?;
+    migrate(conn)?;
+    let tx = conn.transaction().doing(doing)?;
+    events::init(&tx, now)?;
+    tx.commit().doing(doing)
+}
+
+fn migrate(conn: &mut Connection) -> Result<()> {
+    migrations().to_latest(conn).map_err(|source| Error::Database {
+        doing: "bringing the store to the present schema",
+        source: Box::new(source),
+    })
+}
+
+/// Looks at a file and says what keeps it from being opened, if anything does. An older store
+/// gives its schema number, so that it can be brought up to date.
+pub(crate) fn recognise(conn: &Connection, path: &Path) -> Result<i64> {
+    let not_a_store = |why: &str| Error::NotAStore { path: path.to_owned(), why: why.to_owned() };
+    let number = |pragma: &str| -> Result<i64> {
+        conn.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|error| {
+            match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => not_a_store("it is not an SQLite database"),
+                _ => from_sqlite("opening the store", error),
+            }
+        })
+    };
+    match number("application_id")? {
+        APPLICATION_ID => {}
+        0 if number("page_count")? == 0 => return Err(not_a_store("it is empty")),
+        _ => return Err(not_a_store("it is an SQLite database of something else")),
+    }
+    let found = number("user_version")?;
+    if found > SCHEMA {
+        return Err(Error::NewerStore { path: path.to_owned(), found, known: SCHEMA });
+    }
+    if found < 1 {
+        return Err(not_a_store("it has no schema number"));
+    }
+    Ok(found)
+}
+
+/// Opens the file of a store for writing and brings its schema up to date.
+pub(crate) fn upgrade(location: &Location) -> Result<()> {
+    let mut conn = location.open_writer()?;
+    migrate(&mut conn)
+}
+
+/// Checks that something stands where a store is to be opened, and that it is a file.
+pub(crate) fn find(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            Err(Error::NotAStore { path: path.to_owned(), why: "it is a folder".into() })
+        }
+        Ok(_) => OpenOptions::new()
+            .read(true)
+            .open(path)
+            .map(drop)
+            .map_err(|source| Error::io(path, source)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NoStore { path: path.to_owned() })
+        }
+        Err(source) => Err(Error::io(path, source)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+thread_local! {
+    /// How long this thread waits for a lock, and since when it does.
+    static PATIENCE: Cell<(Duration, Option<Stopwatch>)> =
+        const { Cell::new((BUSY_TIMEOUT, None)) };
+}
+
+/// How long a lock is waited for unless the store was opened with another duration.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sets how long this thread waits for locks from now on.
+pub(crate) fn be_patient(patience: Duration) {
+    PATIENCE.set((patience, None));
+}
+
+/// SQLite calls this when another connection holds the lock that it wants.
+///
+/// SQLite's own handler sleeps up to 100 ms between attempts, so that writers in tight loops pass
+/// each other by until some time out. Short sleeps of uneven length let everybody in.
+fn wait_for_lock(attempt: i32) -> bool {
+    let (patience, since) = PATIENCE.get();
+    let since = since.filter(|_| attempt > 0).unwrap_or_else(Stopwatch::start);
+    PATIENCE.set((patience, Some(since)));
+    if since.elapsed() >= patience {
+        return false;
+    }
+    let uneven = (attempt as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55;
+    std::thread::sleep(Duration::from_micros(300 + uneven));
+    true
+}
+
+/// Says what was being done when SQLite failed.
+pub(crate) trait Doing<T> {
+    /// Turns SQLite's error into ours.
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|error| from_sqlite(doing, error))
+    }
+}
+
+/// Turns SQLite's error into ours. Paths are filled in by [`at`], which knows them.
+pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error {
+    let path = PathBuf::new();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::Locked { path, waited: PATIENCE.get().0 }
+        }
+        Some(ErrorCode::DiskFull) => Error::NoSpace { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            Error::ReadOnly { path, why: error.to_string() }
+        }
+        Some(ErrorCode::NotADatabase) => {
+            Error::NotAStore { path, why: "it is not an SQLite database".into() }
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
+        }
+        _ => Error::Database { doing, source: Box::new(error) },
+    }
+}
+
+/// Fills the store's path into an error that could not know it.
+pub(crate) fn at(store: &Path, mut error: Error) -> Error {
+    match &mut error {
+        Error::Locked { path, .. }
+        | Error::NoSpace { path }
+        | Error::ReadOnly { path, .. }
+        | Error::NotAStore { path, .. }
+            if path.as_os_str().is_empty() =>
+        {
+            *path = store.to_owned();
+        }
+        _ => {}
+    }
+    error
+}

@@ -1,0 +1,599 @@
+//! Snapshots in the file: written once with their artifacts, read whole, known by their manifest.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, json};
+
+use crate::codec::digest::{Digest, Fields};
+use crate::error::{Corruption, Error, Result, What};
+use crate::model::artifact::{Artifact, ArtifactStatus};
+use crate::model::context::Context;
+use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
+use crate::model::query::Selector;
+use crate::model::snapshot::{Kept, Receipt, Snapshot, Status};
+use crate::model::time::Time;
+use crate::store::blobs::{self, Row};
+use crate::store::events::{Kind, Log};
+use crate::store::lanes::Lanes;
+use crate::store::prepare::{self, Prepared, PreparedContent};
+use crate::store::schema::Doing;
+use crate::store::{contexts, tags};
+
+/// A snapshot as its rows say it, before anything is believed.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) id: i64,
+    pub(crate) version: String,
+    pub(crate) created: i64,
+    pub(crate) context: Context,
+    pub(crate) status: i64,
+    pub(crate) forgotten: Option<i64>,
+    pub(crate) based_on: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) user_info: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) artifacts: Vec<ArtifactRecord>,
+}
+
+/// An artifact as its rows say it.
+#[derive(Debug, Clone)]
+pub(crate) struct ArtifactRecord {
+    pub(crate) name: String,
+    pub(crate) media_type: String,
+    pub(crate) status: i64,
+    pub(crate) entries: Option<i64>,
+    pub(crate) took: Option<i64>,
+    pub(crate) reason: Option<String>,
+    pub(crate) blob: Option<Row>,
+    pub(crate) base: Option<BlobHash>,
+}
+
+/// The digest of all that never changes about a snapshot.
+pub(crate) fn manifest(record: &Record) -> Digest {
+    let mut fields = Fields::new();
+    fields
+        .text(&record.version)
+        .number(record.created)
+        .text(&record.context.to_string())
+        .number(record.status)
+        .text_or_none(record.based_on.as_deref())
+        .text_or_none(record.description.as_deref())
+        .text_or_none(record.user_info.as_deref())
+        .number(record.artifacts.len() as i64);
+    let mut artifacts: Vec<_> = record.artifacts.iter().collect();
+    artifacts.sort_by(|a, b| a.name.cmp(&b.name));
+    for artifact in artifacts {
+        fields
+            .text(&artifact.name)
+            .text(&artifact.media_type)
+            .number(artifact.status)
+            .number_or_none(artifact.entries)
+            .number_or_none(artifact.took)
+            .text_or_none(artifact.reason.as_deref());
+        if let Some(blob) = &artifact.blob {
+            fields.bytes(&blob.hash.0).number(blob.bytes as i64);
+        }
+    }
+    fields.digest()
+}
+
+/// Writes a prepared snapshot, its artifacts and tags, and the event that tells of it.
+pub(crate) fn create(
+    conn: &Connection,
+    lanes: &Lanes,
+    log: &mut Log,
+    now: Time,
+    prepared: &Prepared,
+) -> Result<Receipt> {
+    let draft = &prepared.draft;
+    if id_of(conn, prepared.version.as_str())?.is_some() {
+        return Err(Error::VersionExists { version: prepared.version.clone() });
+    }
+    let id = log.next_seq();
+    let mut receipt = Receipt { version: prepared.version.clone(), artifacts: Vec::new() };
+    let mut record = Record {
+        id,
+        version: prepared.version.to_string(),
+        created: prepared.time.micros(),
+        context: draft.context.clone(),
+        status: code(&Status::ALL, draft.status.unwrap_or(Status::Complete)),
+        forgotten: None,
+        based_on: draft.based_on.as_ref().map(Version::to_string),
+        description: draft.description.clone(),
+        user_info: Some(&draft.user_info)
+            .filter(|info| !info.is_empty())
+            .map(|info| json!(info).to_string()),
+        tags: Vec::new(),
+        artifacts: Vec::new(),
+    };
+    let place = contexts::intern_place(conn, &draft.context)?;
+    let session = contexts::intern_session(conn, &draft.context)?;
+    conn.prepare_cached(
+        "INSERT INTO snapshot (id, version, created_us, place_id, session_id, status, based_on,
+                               description, user_info)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .and_then(|mut insert| {
+        insert.execute(params![
+            id,
+            record.version,
+            record.created,
+            place,
+            session,
+            record.status,
+            record.based_on,
+            record.description,
+            record.user_info
+        ])
+    })
+    .doing("writing a snapshot")?;
+
+    let mut contents = prepared.contents.iter();
+    for artifact in &draft.artifacts {
+        let name = contexts::intern_name(conn, artifact.name.as_str())?;
+        let media = contexts::intern_name(conn, &artifact.media_type)?;
+        let blob = match artifact.content.as_ref().and_then(|_| contents.next()) {
+            None => None,
+            Some(content) => {
+                let (blob, base, new) = keep(conn, lanes, prepared, artifact, content)?;
+                if new {
+                    set_lane(conn, place, name, blob.id)?;
+                }
+                receipt.artifacts.push(Kept {
+                    name: artifact.name.clone(),
+                    hash: blob.hash,
+                    bytes: blob.bytes,
+                    stored: blob.stored,
+                    base,
+                    deduplicated: !new,
+                });
+                Some(blob)
+            }
+        };
+        let status = code(&ArtifactStatus::ALL, artifact.status);
+        let entries = artifact.entries.map(|entries| entries as i64);
+        let took = artifact.took.map(|took| took.as_micros() as i64);
+        conn.prepare_cached(
+            "INSERT INTO artifact (snapshot_id, name_id, media_id, blob_id, status, entries,
+                                   took_us, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                id,
+                name,
+                media,
+                blob.as_ref().map(|blob| blob.id),
+                status,
+                entries,
+                took,
+                artifact.reason
+            ])
+        })
+        .doing("writing an artifact")?;
+        record.artifacts.push(ArtifactRecord {
+            name: artifact.name.to_string(),
+            media_type: artifact.media_type.clone(),
+            status,
+            entries,
+            took,
+            reason: artifact.reason.clone(),
+            blob,
+            base: None,
+        });
+    }
+    for tag in &draft.tags {
+        tags::put(conn, id, record.created, tag)?;
+    }
+    let detail = Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
+    log.append(conn, now, Kind::Create, None, detail.as_ref(), manifest(&record))?;
+    Ok(receipt)
+}
+
+/// Finds or writes the blob of an artifact; tells its base and whether it is new.
+///
+/// What was prepared is used where it still fits. Where its base is gone, or lies deeper than it
+/// did, the content is encoded anew on what is here now.
+fn keep(
+    conn: &Connection,
+    lanes: &Lanes,
+    prepared: &Prepared,
+    artifact: &crate::model::artifact::DraftArtifact,
+    content: &PreparedContent,
+) -> Result<(Row, Option<BlobHash>, bool)> {
+    if let Some(row) = blobs::find(conn, &content.hash)? {
+        let base = base_hash(conn, &row)?;
+        return Ok((row, base, false));
+    }
+    let bytes = content.content.len() as u64;
+    if let Some(encoded) = &content.encoded
+        && let Some(row) = blobs::insert(conn, &content.hash, bytes, encoded)?
+    {
+        lanes.keep(content.hash, content.content.clone());
+        return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
+    }
+    lanes.forget(&content.lane);
+    let again = PreparedContent {
+        chain: prepare::chain_for(conn, lanes, &prepared.draft, artifact, &content.lane)?,
+        encoded: None,
+        hash: content.hash,
+        content: content.content.clone(),
+        lane: content.lane.clone(),
+    };
+    let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?)?;
+    let row = blobs::insert(conn, &content.hash, bytes, &encoded)?.ok_or_else(|| {
+        Corruption::of_blob(content.hash, "lost its base within one transaction")
+    })?;
+    Ok((row, encoded.slot.map(|slot| slot.base.hash), true))
+}
+
+fn base_hash(conn: &Connection, row: &Row) -> Result<Option<BlobHash>> {
+    let Some(base) = row.base else { return Ok(None) };
+    Ok(blobs::by_id(conn, base)?.map(|base| base.hash))
+}
+
+fn set_lane(conn: &Connection, place: i64, name: i64, blob: i64) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO lane (place_id, name_id, blob_id) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET blob_id = excluded.blob_id",
+    )
+    .and_then(|mut set| set.execute(params![place, name, blob]))
+    .map(drop)
+    .doing("writing where the next delta starts")
+}
+
+/// The blob at the end of a lane, if there is one.
+pub(crate) fn newest_in_lane(
+    conn: &Connection,
+    context: &Context,
+    name: &ArtifactName,
+) -> Result<Option<i64>> {
+    let Some(place) = contexts::find_place(conn, context)? else { return Ok(None) };
+    let Some(name) = contexts::find_name(conn, name.as_str())? else { return Ok(None) };
+    conn.prepare_cached(
+        "SELECT blob.id FROM lane JOIN blob ON blob.id = blob_id
+         WHERE place_id = ?1 AND name_id = ?2",
+    )
+    .and_then(|mut find| find.query_row(params![place, name], |row| row.get(0)).optional())
+    .doing("looking for the newest content")
+}
+
+/// The blob of a version's artifact of this name, or of its only artifact.
+pub(crate) fn counterpart(
+    conn: &Connection,
+    version: &Version,
+    name: &ArtifactName,
+) -> Result<Option<i64>> {
+    let id = require(conn, version)?;
+    let doing = "looking for the artifact that this one comes from";
+    let mut list = conn
+        .prepare_cached(
+            "SELECT name.text, blob_id FROM artifact JOIN name ON name.id = name_id
+             WHERE snapshot_id = ?1 AND blob_id IS NOT NULL",
+        )
+        .doing(doing)?;
+    let found = list
+        .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<(String, i64)>>>()
+        .doing(doing)?;
+    let same = found.iter().find(|(text, _)| text == name.as_str());
+    let lone = found.first().filter(|_| found.len() == 1);
+    Ok(same.or(lone).map(|(_, blob)| *blob))
+}
+
+/// The number of a version, forgotten or not.
+pub(crate) fn id_of(conn: &Connection, version: &str) -> Result<Option<i64>> {
+    conn.prepare_cached("SELECT id FROM snapshot WHERE version = ?1")
+        .and_then(|mut find| find.query_row([version], |row| row.get(0)).optional())
+        .doing("looking for a snapshot")
+}
+
+/// The number of a version that is there and not forgotten, or an error that names it.
+pub(crate) fn require(conn: &Connection, version: &Version) -> Result<i64> {
+    conn.prepare_cached("SELECT id FROM snapshot WHERE version = ?1 AND forgotten_us IS NULL")
+        .and_then(|mut find| find.query_row([version.as_str()], |row| row.get(0)).optional())
+        .doing("looking for a snapshot")?
+        .ok_or_else(|| Error::not_found(What::Snapshot, version))
+}
+
+/// The version that a person's word for it means.
+pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version> {
+    let doing = "looking for a snapshot";
+    let (tag, newest) = match selector {
+        Selector::Prefix(prefix) => return by_prefix(conn, prefix),
+        Selector::Latest(tag) => (tag, true),
+        Selector::Oldest(tag) => (tag, false),
+    };
+    let found: Option<String> = match tag {
+        None => conn
+            .prepare_cached(if newest {
+                "SELECT version FROM snapshot WHERE forgotten_us IS NULL
+                 ORDER BY created_us DESC, id DESC LIMIT 1"
+            } else {
+                "SELECT version FROM snapshot WHERE forgotten_us IS NULL
+                 ORDER BY created_us, id LIMIT 1"
+            })
+            .and_then(|mut find| find.query_row([], |row| row.get(0)).optional())
+            .doing(doing)?,
+        Some(tag) => {
+            let id = tags::find(conn, tag)?.ok_or_else(|| Error::not_found(What::Tag, tag))?;
+            conn.prepare_cached(if newest {
+                "SELECT version FROM snapshot_tag AS t JOIN snapshot ON id = snapshot_id
+                 WHERE tag_id = ?1 AND forgotten_us IS NULL
+                 ORDER BY t.created_us DESC, t.snapshot_id DESC LIMIT 1"
+            } else {
+                "SELECT version FROM snapshot_tag AS t JOIN snapshot ON id = snapshot_id
+                 WHERE tag_id = ?1 AND forgotten_us IS NULL
+                 ORDER BY t.created_us, t.snapshot_id LIMIT 1"
+            })
+            .and_then(|mut find| find.query_row([id], |row| row.get(0)).optional())
+            .doing(doing)?
+        }
+    };
+    stored("version", found.ok_or_else(|| Error::not_found(What::Snapshot, selector))?)
+}
+
+fn by_prefix(conn: &Connection, prefix: &str) -> Result<Version> {
+    let doing = "looking for a snapshot";
+    let exact: Version = prefix.parse()?;
+    if require(conn, &exact).is_ok() {
+        return Ok(exact);
+    }
+    // Every text that begins so lies between the prefix and the prefix with the last character
+    // of Unicode after it.
+    let last = format!("{prefix}\u{10FFFF}");
+    let mut find = conn
+        .prepare_cached(
+            "SELECT version FROM snapshot
+             WHERE version >= ?1 AND version <= ?2 AND forgotten_us IS NULL
+             ORDER BY version LIMIT 2",
+        )
+        .doing(doing)?;
+    let mut found = find
+        .query_map([prefix, &last], |row| row.get(0))
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<String>>>()
+        .doing(doing)?;
+    match (found.pop(), found.pop()) {
+        (None, _) => Err(Error::not_found(What::Snapshot, prefix)),
+        (Some(version), None) => stored("version", version),
+        (Some(second), Some(first)) => {
+            let count = conn
+                .query_row(
+                    "SELECT count(*) FROM snapshot
+                     WHERE version >= ?1 AND version <= ?2 AND forgotten_us IS NULL",
+                    [prefix, &last],
+                    |row| row.get(0),
+                )
+                .doing(doing)?;
+            let examples = (stored("version", first)?, stored("version", second)?);
+            Err(Error::Ambiguous { prefix: prefix.to_owned(), count, examples })
+        }
+    }
+}
+
+/// Reads snapshots by their numbers, in that order. What is not there is left out.
+pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
+    let wanted = json!(ids).to_string();
+    let doing = "reading snapshots";
+    let mut records: HashMap<i64, (Record, i64, Option<i64>)> = HashMap::with_capacity(ids.len());
+    let mut list = conn
+        .prepare_cached(
+            "SELECT id, version, created_us, place_id, session_id, status, forgotten_us, based_on,
+                    description, user_info
+             FROM snapshot WHERE id IN (SELECT value FROM json_each(?1))",
+        )
+        .doing(doing)?;
+    let mut rows = list.query([&wanted]).doing(doing)?;
+    while let Some(row) = rows.next().doing(doing)? {
+        let read = || -> rusqlite::Result<_> {
+            let record = Record {
+                id: row.get(0)?,
+                version: row.get(1)?,
+                created: row.get(2)?,
+                context: Context::default(),
+                status: row.get(5)?,
+                forgotten: row.get(6)?,
+                based_on: row.get(7)?,
+                description: row.get(8)?,
+                user_info: row.get(9)?,
+                tags: Vec::new(),
+                artifacts: Vec::new(),
+            };
+            Ok((record, row.get(3)?, row.get(4)?))
+        };
+        let (record, place, session) = read().map_err(unreadable)?;
+        records.insert(record.id, (record, place, session));
+    }
+    let mut known: HashMap<(i64, Option<i64>), Context> = HashMap::new();
+    for (record, place, session) in records.values_mut() {
+        record.context = match known.get(&(*place, *session)) {
+            Some(context) => context.clone(),
+            None => contexts::context_of(conn, *place, *session).map_err(|error| match error {
+                Error::Corrupt(damage) => damage_of(&record.version, damage.detail).into(),
+                error => error,
+            })?,
+        };
+        known.insert((*place, *session), record.context.clone());
+    }
+
+    let mut list = conn
+        .prepare_cached(
+            "SELECT artifact.snapshot_id, name.text, media.text, artifact.status, artifact.entries,
+                    artifact.took_us, artifact.reason, artifact.blob_id, blob.hash, blob.codec,
+                    blob.bytes, blob.base_id, blob.depth, blob.position, blob.chain_bytes,
+                    length(blob.data), base.hash
+             FROM artifact
+             LEFT JOIN name ON name.id = name_id
+             LEFT JOIN name AS media ON media.id = media_id
+             LEFT JOIN blob ON blob.id = artifact.blob_id
+             LEFT JOIN blob AS base ON base.id = blob.base_id
+             WHERE artifact.snapshot_id IN (SELECT value FROM json_each(?1))
+             ORDER BY artifact.snapshot_id, name.text",
+        )
+        .doing(doing)?;
+    let mut rows = list.query([&wanted]).doing(doing)?;
+    while let Some(row) = rows.next().doing(doing)? {
+        let id: i64 = row.get(0).map_err(unreadable)?;
+        let Some((record, ..)) = records.get_mut(&id) else { continue };
+        let read = || -> rusqlite::Result<ArtifactRecord> {
+            let blob = match row.get::<_, Option<i64>>(7)? {
+                None => None,
+                Some(id) => Some(Row {
+                    id,
+                    hash: BlobHash(row.get(8)?),
+                    codec: row.get(9)?,
+                    bytes: row.get(10)?,
+                    base: row.get(11)?,
+                    depth: row.get(12)?,
+                    position: row.get(13)?,
+                    chain_bytes: row.get(14)?,
+                    stored: row.get(15)?,
+                }),
+            };
+            Ok(ArtifactRecord {
+                name: row.get(1)?,
+                media_type: row.get(2)?,
+                status: row.get(3)?,
+                entries: row.get(4)?,
+                took: row.get(5)?,
+                reason: row.get(6)?,
+                blob,
+                base: row.get::<_, Option<[u8; 32]>>(16)?.map(BlobHash),
+            })
+        };
+        let artifact = read().map_err(|error| damage_of(&record.version, error.to_string()))?;
+        record.artifacts.push(artifact);
+    }
+
+    let mut list = conn
+        .prepare_cached(
+            "SELECT snapshot_id, tag.name FROM snapshot_tag JOIN tag ON tag.id = tag_id
+             WHERE snapshot_id IN (SELECT value FROM json_each(?1)) ORDER BY tag.name",
+        )
+        .doing(doing)?;
+    let mut rows = list.query([&wanted]).doing(doing)?;
+    while let Some(row) = rows.next().doing(doing)? {
+        if let Some((record, ..)) = records.get_mut(&row.get(0).map_err(unreadable)?) {
+            record.tags.push(row.get(1).map_err(unreadable)?);
+        }
+    }
+    Ok(ids.iter().filter_map(|id| records.remove(id)).map(|(record, ..)| record).collect())
+}
+
+fn unreadable(error: rusqlite::Error) -> Error {
+    Corruption::of_store(format!("a row of a snapshot can't be read: {error}")).into()
+}
+
+fn damage_of(version: &str, detail: String) -> Corruption {
+    match version.parse() {
+        Ok(version) => Corruption::of_snapshot(&version, detail),
+        Err(_) => Corruption::of_store(detail),
+    }
+}
+
+/// Parses what was checked when it was stored.
+pub(crate) fn stored<T: FromStr<Err = Error>>(what: &str, text: String) -> Result<T> {
+    text.parse().map_err(|error| {
+        Corruption::of_store(format!("a stored {what} can't be read: {error}")).into()
+    })
+}
+
+fn code<T: PartialEq + Copy>(all: &[T], value: T) -> i64 {
+    // `all` lists every value, in the order of the codes.
+    all.iter().position(|known| *known == value).unwrap_or_default() as i64
+}
+
+fn value<T: Copy>(all: &[T], what: &str, code: i64) -> Result<T> {
+    usize::try_from(code).ok().and_then(|code| all.get(code)).copied().ok_or_else(|| {
+        Corruption::of_store(format!("{what} {code} is not known")).into()
+    })
+}
+
+/// Believes a record, where everything in it can be.
+pub(crate) fn believe(record: Record) -> Result<Snapshot> {
+    let version: Version = stored("version", record.version.clone())?;
+    let here = version.clone();
+    let read = move || -> Result<Snapshot> {
+        let user_info = match &record.user_info {
+            None => Map::new(),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Corruption::of_store(format!("its user info can't be read: {error}"))
+            })?,
+        };
+        Ok(Snapshot {
+            version,
+            created_at: Time::from_micros(record.created)?,
+            context: record.context,
+            status: value(&Status::ALL, "status", record.status)?,
+            tags: record
+                .tags
+                .into_iter()
+                .map(|tag| stored::<Tag>("tag", tag))
+                .collect::<Result<_>>()?,
+            description: record.description,
+            user_info,
+            based_on: record.based_on.map(|base| stored("version", base)).transpose()?,
+            forgotten_at: record.forgotten.map(Time::from_micros).transpose()?,
+            artifacts: record
+                .artifacts
+                .into_iter()
+                .map(|artifact| {
+                    let blob = artifact.blob.as_ref();
+                    Ok(Artifact {
+                        name: stored("artifact name", artifact.name)?,
+                        media_type: artifact.media_type,
+                        status: value(&ArtifactStatus::ALL, "artifact status", artifact.status)?,
+                        reason: artifact.reason,
+                        took_ms: artifact.took.map(|took| took as u64 / 1000),
+                        hash: blob.map(|blob| blob.hash),
+                        bytes: blob.map_or(0, |blob| blob.bytes),
+                        entries: artifact.entries.map(|entries| entries as u64),
+                        stored: blob.map_or(0, |blob| blob.stored),
+                        base: artifact.base,
+                        depth: blob.map_or(0, |blob| blob.depth),
+                    })
+                })
+                .collect::<Result<_>>()?,
+        })
+    };
+    read().map_err(|error| match error {
+        Error::Corrupt(mut damage) if damage.version.is_none() => {
+            damage.version = Some(here);
+            damage.into()
+        }
+        Error::Invalid { .. } => Corruption::of_snapshot(&here, error.to_string()).into(),
+        error => error,
+    })
+}
+
+/// The snapshot of a version.
+pub(crate) fn get(conn: &Connection, version: &Version) -> Result<Snapshot> {
+    let id = require(conn, version)?;
+    let record = load(conn, &[id])?.pop();
+    believe(record.ok_or_else(|| Error::not_found(What::Snapshot, version))?)
+}
+
+/// The content of a version's artifact, checked.
+pub(crate) fn content(conn: &Connection, version: &Version, name: &str) -> Result<Vec<u8>> {
+    let id = require(conn, version)?;
+    let blob: Option<Option<i64>> = conn
+        .prepare_cached(
+            "SELECT blob_id FROM artifact
+             WHERE snapshot_id = ?1 AND name_id = (SELECT id FROM name WHERE text = ?2)",
+        )
+        .and_then(|mut find| find.query_row(params![id, name], |row| row.get(0)).optional())
+        .doing("looking for an artifact")?;
+    let missing = || Error::not_found(What::Artifact, format!("{name} in snapshot {version}"));
+    let blob = blob.flatten().ok_or_else(missing)?;
+    let named = |damage: Corruption| Error::from(damage.within(version, name));
+    let row = blobs::by_id(conn, blob)?
+        .ok_or_else(|| named(Corruption::of_store("its content is missing")))?;
+    blobs::read(conn, &row).map_err(|error| match error {
+        Error::Corrupt(damage) => named(damage),
+        error => error,
+    })
+}

@@ -1,0 +1,167 @@
+//! What can be done within a transaction: reading in [`View`], changing in [`Transaction`].
+
+use std::ops::Deref;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::codec::digest::Fields;
+use crate::error::Result;
+use crate::model::id::{Tag, Version};
+use crate::model::query::{Query, Selector};
+use crate::model::snapshot::{Receipt, Snapshot};
+use crate::model::time::Time;
+use crate::store::events::{Head, Kind, Log};
+use crate::store::lanes::Lanes;
+use crate::store::prepare::Prepared;
+use crate::store::schema::Doing;
+use crate::store::stats::{self, Stats};
+use crate::store::{query, snapshots, tags};
+
+/// One stable view of the store.
+pub struct View<'c> {
+    pub(crate) conn: &'c Connection,
+}
+
+impl View<'_> {
+    /// The version that a word for it means.
+    ///
+    /// Fails with `NotFound` where there is none, and with `Ambiguous` where a prefix fits
+    /// several.
+    pub fn resolve(&self, selector: &Selector) -> Result<Version> {
+        snapshots::resolve(self.conn, selector)
+    }
+
+    /// Everything that is known about a snapshot but its content.
+    pub fn get(&self, version: &Version) -> Result<Snapshot> {
+        snapshots::get(self.conn, version)
+    }
+
+    /// The content of an artifact, byte for byte as it was given, checked against its hash.
+    ///
+    /// Fails with `NotFound` where the snapshot or the artifact is not there or has no content,
+    /// and with `Corrupt` where it can't be proved intact.
+    pub fn content(&self, version: &Version, artifact: &str) -> Result<Vec<u8>> {
+        snapshots::content(self.conn, version, artifact)
+    }
+
+    /// The snapshots that a query describes, in its order.
+    pub fn find(&self, query: &Query) -> Result<Vec<Snapshot>> {
+        query::find(self.conn, query)
+    }
+
+    /// All tags, by name, with how many snapshots carry each.
+    pub fn tags(&self) -> Result<Vec<(Tag, u64)>> {
+        tags::counts(self.conn)
+    }
+
+    /// Counts and sizes of the whole store.
+    pub fn stats(&self) -> Result<Stats> {
+        stats::stats(self.conn)
+    }
+}
+
+/// A transaction that changes the store: all of it happens, or nothing.
+///
+/// It reads what it has changed, through [`View`].
+pub struct Transaction<'c> {
+    view: View<'c>,
+    lanes: &'c Lanes,
+    log: Log,
+    now: Time,
+}
+
+impl<'c> Deref for Transaction<'c> {
+    type Target = View<'c>;
+
+    fn deref(&self) -> &View<'c> {
+        &self.view
+    }
+}
+
+impl<'c> Transaction<'c> {
+    pub(crate) fn begin(conn: &'c Connection, lanes: &'c Lanes, now: Time) -> Result<Self> {
+        let log = Log::begin(conn)?;
+        Ok(Transaction { view: View { conn }, lanes, log, now })
+    }
+
+    /// Stores a prepared snapshot.
+    ///
+    /// Fails with `VersionExists` where its version is there already; then nothing of it is
+    /// written, and the transaction can go on.
+    pub fn create(&mut self, prepared: &Prepared) -> Result<Receipt> {
+        // Whether this transaction commits is not known yet; what lanes end with is read anew.
+        for content in &prepared.contents {
+            self.lanes.forget(&content.lane);
+        }
+        self.create_queued(prepared)
+    }
+
+    /// Stores a snapshot of the queue, whose lanes are known to end with it.
+    pub(crate) fn create_queued(&mut self, prepared: &Prepared) -> Result<Receipt> {
+        let created = self.whole(|tx| {
+            let conn = tx.view.conn;
+            snapshots::create(conn, tx.lanes, &mut tx.log, tx.now, prepared)
+        });
+        if created.is_err() {
+            for content in &prepared.contents {
+                self.lanes.forget(&content.lane);
+            }
+        }
+        created
+    }
+
+    /// Puts tags on a snapshot. Those that it carries already stay as they are.
+    pub fn tag(&mut self, version: &Version, tag: &Tag) -> Result<()> {
+        self.whole(|tx| tx.change_tag(version, tag, Kind::Tag))
+    }
+
+    /// Takes a tag off a snapshot. One that it does not carry is no error.
+    pub fn untag(&mut self, version: &Version, tag: &Tag) -> Result<()> {
+        self.whole(|tx| tx.change_tag(version, tag, Kind::Untag))
+    }
+
+    fn change_tag(&mut self, version: &Version, tag: &Tag, kind: Kind) -> Result<()> {
+        let id = snapshots::require(self.conn, version)?;
+        let created: i64 = self
+            .conn
+            .prepare_cached("SELECT created_us FROM snapshot WHERE id = ?1")
+            .and_then(|mut find| find.query_row([id], |row| row.get(0)))
+            .doing("looking for a snapshot")?;
+        let changed = match kind {
+            Kind::Untag => tags::take(self.conn, id, created, tag)?,
+            _ => tags::put(self.conn, id, created, tag)?,
+        };
+        if !changed {
+            return Ok(());
+        }
+        let digest = Fields::new().text(version.as_str()).text(tag.as_str()).digest();
+        let detail = json!({"tag": tag});
+        self.log.append(self.view.conn, self.now, kind, Some(id), Some(&detail), digest)
+    }
+
+    /// Does one change whole or not at all, whatever the caller makes of its error.
+    fn whole<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = self.log.head();
+        self.conn.execute_batch("SAVEPOINT change").doing("beginning a change")?;
+        let result = change(self);
+        let end = match result {
+            Ok(_) => "RELEASE change",
+            Err(_) => {
+                self.log.rewind(before);
+                "ROLLBACK TO change; RELEASE change"
+            }
+        };
+        let ended = self.conn.execute_batch(end).doing("ending a change");
+        // An error of the change says more than one of undoing it: a full disk may end both.
+        let value = result?;
+        ended.map(|()| value)
+    }
+
+    /// Writes the head of the log, and gives it; the caller commits.
+    pub(crate) fn end(self) -> Result<Head> {
+        let head = self.log.head();
+        self.log.end(self.view.conn)?;
+        Ok(head)
+    }
+}

@@ -1,0 +1,193 @@
+//! Group commit: many snapshots, one transaction, one wait for the disk.
+//!
+//! Prepared snapshots queue up. One thread takes what is waiting, writes each within a savepoint
+//! of its own, commits once, and then tells each caller. While it waits for the disk the next
+//! group gathers, so that the more callers there are, the fewer waits there are for each.
+//!
+//! **Invariant:** a caller is told that a snapshot is stored only when it is durable.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::model::snapshot::Receipt;
+use crate::model::time::Stopwatch;
+use crate::store::Shared;
+use crate::store::prepare::Prepared;
+
+/// The most snapshots that are committed together.
+const GROUP_MAX: usize = 4_096;
+/// The most bytes of content that are committed together. A larger transaction keeps others
+/// waiting and makes the write-ahead log grow.
+const GROUP_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The most bytes of content that wait; whoever brings more waits too.
+const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
+/// How long a group waits for more where a bulk import is known to bring more.
+const GATHER: Duration = Duration::from_millis(250);
+
+struct Job {
+    prepared: Prepared,
+    bytes: usize,
+    reply: SyncSender<Result<Receipt>>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    /// Bulk imports that are bringing more.
+    bulk: usize,
+    closed: bool,
+}
+
+/// Prepared snapshots that wait to be written.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// A snapshot on its way into the store.
+#[must_use = "a snapshot is stored when its ticket says so"]
+pub struct Ticket(Receiver<Result<Receipt>>);
+
+impl Ticket {
+    /// Tells how it went, once, if that is known by now.
+    pub fn poll(&mut self) -> Option<Result<Receipt>> {
+        match self.0.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(gone())),
+        }
+    }
+
+    /// Waits until the snapshot is durable.
+    pub fn wait(self) -> Result<Receipt> {
+        self.0.recv().unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn gone() -> Error {
+    Error::Database { doing: "writing a snapshot", source: "the writing thread is gone".into() }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a snapshot, waiting while the queue is full.
+    pub(crate) fn push(&self, prepared: Prepared) -> Ticket {
+        let (reply, ticket) = sync_channel(1);
+        let bytes = prepared.bytes();
+        let mut state = self.state();
+        while !state.closed && state.bytes > 0 && state.bytes + bytes > QUEUE_BYTES_MAX {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !state.closed {
+            state.bytes += bytes;
+            state.jobs.push_back(Job { prepared, bytes, reply });
+        }
+        drop(state);
+        self.changed.notify_all();
+        Ticket(ticket)
+    }
+
+    /// Lets groups gather while `import` brings many snapshots.
+    pub(crate) fn during_bulk<T>(&self, import: impl FnOnce() -> T) -> T {
+        struct Bulk<'q>(&'q Queue);
+        impl Drop for Bulk<'_> {
+            fn drop(&mut self) {
+                self.0.state().bulk -= 1;
+                self.0.changed.notify_all();
+            }
+        }
+        self.state().bulk += 1;
+        let _bulk = Bulk(self);
+        import()
+    }
+
+    /// Lets the thread end when it has written what is waiting.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes the next group; none when the queue is closed and empty.
+    fn take(&self) -> Option<Vec<Job>> {
+        let mut state = self.state();
+        while state.jobs.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let gathering = Stopwatch::start();
+        while state.bulk > 0
+            && !state.closed
+            && state.jobs.len() < GROUP_MAX
+            && state.bytes < GROUP_BYTES_MAX
+        {
+            let left = gathering.left_of(GATHER);
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while let Some(job) = state.jobs.pop_front_if(|job| {
+            group.is_empty() || (group.len() < GROUP_MAX && bytes + job.bytes <= GROUP_BYTES_MAX)
+        }) {
+            bytes += job.bytes;
+            group.push(job);
+        }
+        state.bytes -= bytes;
+        drop(state);
+        self.changed.notify_all();
+        Some(group)
+    }
+}
+
+/// Writes groups until the queue is closed.
+pub(crate) fn run(shared: Arc<Shared>) {
+    while let Some(group) = shared.queue.take() {
+        let mut results = Vec::with_capacity(group.len());
+        let committed = shared.write(|tx| {
+            for job in &group {
+                results.push(tx.create_queued(&job.prepared));
+            }
+            Ok(())
+        });
+        match committed {
+            Ok(()) => {
+                for (job, result) in group.into_iter().zip(results) {
+                    // A caller that does not wait does not want to know.
+                    let _ = job.reply.send(result);
+                }
+            }
+            Err(error) => {
+                for job in group {
+                    for content in &job.prepared.contents {
+                        shared.lanes.forget(&content.lane);
+                    }
+                    let _ = job.reply.send(Err(again(&error)));
+                }
+            }
+        }
+    }
+}
+
+/// The error that befell a group, for each of its members.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Locked { path, waited } => Error::Locked { path: path.clone(), waited: *waited },
+        Error::NoSpace { path } => Error::NoSpace { path: path.clone() },
+        Error::ReadOnly { path, why } => Error::ReadOnly { path: path.clone(), why: why.clone() },
+        Error::Corrupt(damage) => Error::Corrupt(damage.clone()),
+        error => Error::Database { doing: "writing snapshots", source: error.to_string().into() },
+    }
+}
