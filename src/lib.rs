@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod error;
+pub mod format;
 pub mod model;
 pub mod ops;
 pub mod store;
