@@ -1,6 +1,8 @@
 //! Tintype: the memory of a scraper.
 
+pub mod capture;
 pub mod error;
+pub mod format;
 pub mod model;
 
 pub use error::{Corruption, Error, Result, What};

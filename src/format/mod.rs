@@ -1,0 +1,3 @@
+//! What people exchange: formats that other programs read and write.
+
+pub mod har;
