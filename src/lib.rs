@@ -1,5 +1,6 @@
 //! Tintype: the memory of a scraper.
 
+pub mod capture;
 pub mod codec;
 pub mod error;
 pub mod format;
@@ -14,5 +15,5 @@ pub use model::context::{Context, Pattern};
 pub use model::id::{ArtifactName, BlobHash, Tag, Version};
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
-pub use store::{Builder, Prepared, Repository, Stats, Ticket, Transaction, View};
 pub use model::time::{Clock, SystemClock, Time};
+pub use store::{Builder, Prepared, Repository, Stats, Ticket, Transaction, View};

@@ -155,6 +155,16 @@ impl DraftArtifact {
     pub fn status(&self) -> ArtifactStatus {
         self.status
     }
+
+    /// Why it is not `stored`.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Its content, where it has one.
+    pub fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref()
+    }
 }
 
 fn check_media_type(media_type: String) -> Result<String> {

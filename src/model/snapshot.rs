@@ -203,6 +203,16 @@ impl Draft {
         self
     }
 
+    /// The artifacts that were added, in their order.
+    pub fn artifacts(&self) -> &[DraftArtifact] {
+        &self.artifacts
+    }
+
+    /// The status that was chosen, where one was.
+    pub fn chosen_status(&self) -> Option<Status> {
+        self.status
+    }
+
     /// Checks what spans several fields: names, counts and sizes.
     #[allow(dead_code)]
     pub(crate) fn check(&self) -> Result<()> {
