@@ -235,6 +235,10 @@ pub fn draft_of(page: &mut dyn Page, context: Context, config: &CaptureConfig) -
     let content = facts_json(&facts, status, &ledger, config, watch.elapsed())?;
     let name = FACTS.parse::<ArtifactName>()?;
     let artifact = DraftArtifact::stored(name, MEDIA_JSON, content)?;
+    let mut draft = draft.info("url", facts.url.as_str());
+    if let Some(http_status) = facts.http_status {
+        draft = draft.info("http_status", http_status);
+    }
     Ok(draft.artifact(artifact.took(facts_watch.elapsed())).status(status))
 }
 

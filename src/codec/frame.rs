@@ -120,9 +120,8 @@ pub fn decode(
     base: Option<&[u8]>,
     bytes: usize,
 ) -> Result<Vec<u8>, DecodeError> {
-    let wrong_length = |found: usize| {
-        Err(DecodeError(format!("yields {found} bytes instead of {bytes}")))
-    };
+    let wrong_length =
+        |found: usize| Err(DecodeError(format!("yields {found} bytes instead of {bytes}")));
     let mut context = match codec {
         Codec::Raw if data.len() == bytes => return Ok(data.to_vec()),
         Codec::Raw => return wrong_length(data.len()),

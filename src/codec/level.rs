@@ -22,9 +22,8 @@ pub const SPANS: [u64; 3] = [1, 24, 384];
 pub const CHAIN_LENGTH: u64 = 6_144;
 
 /// The most deltas that are applied to read one content: the most steps of each level.
-pub const DEPTH_MAX: u32 = ((SPANS[1] / SPANS[0] - 1)
-    + (SPANS[2] / SPANS[1] - 1)
-    + (CHAIN_LENGTH / SPANS[2] - 1)) as u32;
+pub const DEPTH_MAX: u32 =
+    ((SPANS[1] / SPANS[0] - 1) + (SPANS[2] / SPANS[1] - 1) + (CHAIN_LENGTH / SPANS[2] - 1)) as u32;
 
 /// The position of the base of the content at `position`, or nothing where it is kept whole.
 pub fn base_position(position: u64) -> Option<u64> {

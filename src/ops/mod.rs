@@ -1,3 +1,4 @@
-//! Floor 5: the verbs that work on a whole store.
+//! Floor 5: the verbs that work on snapshots and on the whole store.
 
+pub mod compare;
 pub mod verify;

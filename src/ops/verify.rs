@@ -93,14 +93,8 @@ pub fn verify(
     depth: Depth,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report> {
-    let mut report = Report {
-        ok: true,
-        problems: Vec::new(),
-        events: 0,
-        snapshots: 0,
-        blobs: 0,
-        bytes: 0,
-    };
+    let mut report =
+        Report { ok: true, problems: Vec::new(), events: 0, snapshots: 0, blobs: 0, bytes: 0 };
     progress(Progress { stage: "pages", done: 0, total: 0 });
     let lines = match repo.read(|view| check::file(view.conn, depth == Depth::Quick)) {
         Ok(lines) => lines,

@@ -123,11 +123,7 @@ pub(crate) fn log(
     Ok(counted)
 }
 
-fn check_store(
-    conn: &Connection,
-    event: &Event,
-    found: &mut dyn FnMut(Corruption),
-) -> Result<()> {
+fn check_store(conn: &Connection, event: &Event, found: &mut dyn FnMut(Corruption)) -> Result<()> {
     let (uuid, created): (Vec<u8>, i64) = conn
         .query_row("SELECT uuid, created_us FROM store", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .doing("checking the store's own row")?;
@@ -195,8 +191,11 @@ impl Replay {
         event: &Event,
         found: &mut dyn FnMut(Corruption),
     ) -> Result<()> {
-        let detail: Value =
-            event.detail.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let detail: Value = event
+            .detail
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
         let (Some(id), Some(tag)) = (event.snapshot, detail["tag"].as_str()) else {
             found(Corruption::of_store(format!("event {} names no snapshot and tag", event.seq)));
             return Ok(());
@@ -205,9 +204,9 @@ impl Replay {
             .prepare_cached("SELECT version FROM snapshot WHERE id = ?1")
             .and_then(|mut find| find.query_row([id], |row| row.get(0)).optional())
             .doing("checking tags")?;
-        if version.is_none_or(|version| {
-            Fields::new().text(&version).text(tag).digest() != event.digest
-        }) {
+        if version
+            .is_none_or(|version| Fields::new().text(&version).text(tag).digest() != event.digest)
+        {
             found(Corruption::of_store(format!(
                 "event {} tells of a snapshot or tag that is not there",
                 event.seq
@@ -279,9 +278,8 @@ fn of_record(record: &Record, detail: &str) -> Corruption {
 }
 
 fn of_id(conn: &Connection, id: i64, detail: &str) -> Corruption {
-    let version: Option<String> = conn
-        .query_row("SELECT version FROM snapshot WHERE id = ?1", [id], |row| row.get(0))
-        .ok();
+    let version: Option<String> =
+        conn.query_row("SELECT version FROM snapshot WHERE id = ?1", [id], |row| row.get(0)).ok();
     match version.and_then(|version| version.parse().ok()) {
         Some(version) => Corruption::of_snapshot(&version, detail),
         None => Corruption::of_store(format!("snapshot number {id} {detail}")),

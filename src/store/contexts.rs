@@ -14,11 +14,10 @@ pub(crate) fn intern_place(conn: &Connection, context: &Context) -> Result<i64> 
     for (level, name) in (1..).zip(context.place()) {
         parent = match child(conn, parent, name)? {
             Some(place) => place,
-            None => {
-                conn.prepare_cached("INSERT INTO place (parent_id, level, name) VALUES (?1, ?2, ?3)")
-                    .and_then(|mut insert| insert.insert(params![parent, level, name]))
-                    .doing("writing a place")?
-            }
+            None => conn
+                .prepare_cached("INSERT INTO place (parent_id, level, name) VALUES (?1, ?2, ?3)")
+                .and_then(|mut insert| insert.insert(params![parent, level, name]))
+                .doing("writing a place")?,
         };
     }
     Ok(parent)
@@ -43,12 +42,9 @@ fn child(conn: &Connection, parent: i64, name: &str) -> Result<Option<i64>> {
 }
 
 /// The place and session of a stored snapshot, as a context.
-pub(crate) fn context_of(
-    conn: &Connection,
-    place: i64,
-    session: Option<i64>,
-) -> Result<Context> {
-    let damaged = |what: &str| Corruption::of_store(format!("{what} that a snapshot belongs to is missing"));
+pub(crate) fn context_of(conn: &Connection, place: i64, session: Option<i64>) -> Result<Context> {
+    let damaged =
+        |what: &str| Corruption::of_store(format!("{what} that a snapshot belongs to is missing"));
     let names: Option<[String; 4]> = conn
         .prepare_cached(
             "SELECT s.name, m.name, c.name, f.name FROM place AS f

@@ -131,9 +131,8 @@ impl Builder {
         if found < SCHEMA {
             schema::upgrade(&location).map_err(|error| schema::at(&path, error))?;
         }
-        let manager = SqliteConnectionManager::file(uri)
-            .with_flags(flags)
-            .with_init(schema::set_up_reader);
+        let manager =
+            SqliteConnectionManager::file(uri).with_flags(flags).with_init(schema::set_up_reader);
         let readers = r2d2::Pool::builder()
             .max_size(READERS_MAX)
             .min_idle(Some(0))
@@ -240,9 +239,10 @@ impl Repository {
     pub fn prepare(&self, draft: Draft) -> Result<Prepared> {
         let shared = &self.handle.shared;
         let time = draft.time.unwrap_or_else(|| shared.now());
-        let version = draft.version.clone().unwrap_or_else(|| {
-            Version::made_at(time, shared.salt.fetch_add(1, Ordering::Relaxed))
-        });
+        let version = draft
+            .version
+            .clone()
+            .unwrap_or_else(|| Version::made_at(time, shared.salt.fetch_add(1, Ordering::Relaxed)));
         shared.reading(|conn| prepare::prepare(conn, &shared.lanes, draft, version, time))
     }
 

@@ -85,8 +85,7 @@ fn find_ids(conn: &Connection, query: &Query) -> Result<Vec<i64>> {
         }
         (None, Some(places)) => {
             let list = json!(places).to_string();
-            filter
-                .add("+snapshot.place_id IN (SELECT value FROM json_each(?))", [Sql::Text(list)]);
+            filter.add("+snapshot.place_id IN (SELECT value FROM json_each(?))", [Sql::Text(list)]);
             Ok(ids(run(conn, query, &filter, Lead::Snapshot)?))
         }
     }
@@ -122,10 +121,8 @@ fn add_conditions(conn: &Connection, query: &Query, filter: &mut Filter) -> Resu
         filter.add(sql, [Sql::Integer(created), Sql::Integer(id)]);
     }
     for word in query.text.iter().flat_map(|text| text.split_whitespace()) {
-        filter.add(
-            "instr(lower(snapshot.description), lower(?)) > 0",
-            [Sql::Text(word.to_owned())],
-        );
+        filter
+            .add("instr(lower(snapshot.description), lower(?)) > 0", [Sql::Text(word.to_owned())]);
     }
     for (key, value) in &query.fields {
         add_field(filter, key, value)?;
@@ -143,7 +140,8 @@ fn add_field(filter: &mut Filter, key: &str, value: &Value) -> Result<()> {
         Value::Bool(true) => filter.add_parts([FIELD, "= 'true')"], [key]),
         Value::Bool(false) => filter.add_parts([FIELD, "= 'false')"], [key]),
         Value::String(text) => {
-            filter.add_parts([FIELD, "= 'text' AND field.atom = ?)"], [key, Sql::Text(text.clone())]);
+            filter
+                .add_parts([FIELD, "= 'text' AND field.atom = ?)"], [key, Sql::Text(text.clone())]);
         }
         Value::Number(number) => {
             let number = match (number.as_i64(), number.as_f64()) {
@@ -153,10 +151,7 @@ fn add_field(filter: &mut Filter, key: &str, value: &Value) -> Result<()> {
                     return Err(Error::invalid("number", number, "it is out of range"));
                 }
             };
-            filter.add_parts(
-                [FIELD, "IN ('integer', 'real') AND field.atom = ?)"],
-                [key, number],
-            );
+            filter.add_parts([FIELD, "IN ('integer', 'real') AND field.atom = ?)"], [key, number]);
         }
         Value::Array(_) | Value::Object(_) => filter.add_parts(
             [FIELD, "IN ('array', 'object') AND json(field.value) = json(?))"],

@@ -187,7 +187,8 @@ pub(crate) fn create(
     for tag in &draft.tags {
         tags::put(conn, id, record.created, tag)?;
     }
-    let detail = Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
+    let detail =
+        Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
     log.append(conn, now, Kind::Create, None, detail.as_ref(), manifest(&record))?;
     Ok(receipt)
 }
@@ -223,9 +224,8 @@ fn keep(
         lane: content.lane.clone(),
     };
     let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?)?;
-    let row = blobs::insert(conn, &content.hash, bytes, &encoded)?.ok_or_else(|| {
-        Corruption::of_blob(content.hash, "lost its base within one transaction")
-    })?;
+    let row = blobs::insert(conn, &content.hash, bytes, &encoded)?
+        .ok_or_else(|| Corruption::of_blob(content.hash, "lost its base within one transaction"))?;
     Ok((row, encoded.slot.map(|slot| slot.base.hash), true))
 }
 
@@ -508,9 +508,11 @@ fn code<T: PartialEq + Copy>(all: &[T], value: T) -> i64 {
 }
 
 fn value<T: Copy>(all: &[T], what: &str, code: i64) -> Result<T> {
-    usize::try_from(code).ok().and_then(|code| all.get(code)).copied().ok_or_else(|| {
-        Corruption::of_store(format!("{what} {code} is not known")).into()
-    })
+    usize::try_from(code)
+        .ok()
+        .and_then(|code| all.get(code))
+        .copied()
+        .ok_or_else(|| Corruption::of_store(format!("{what} {code} is not known")).into())
 }
 
 /// Believes a record, where everything in it can be.

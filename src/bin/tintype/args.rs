@@ -122,7 +122,9 @@ pub enum Command {
     #[cfg(feature = "chrome")]
     Demo(Demo),
     /// Print a completion script for a shell
-    #[command(after_help = "Example: tintype completions bash > ~/.local/share/bash-completion/completions/tintype")]
+    #[command(
+        after_help = "Example: tintype completions bash > ~/.local/share/bash-completion/completions/tintype"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -116,7 +116,8 @@ impl Out {
             false => ProgressDrawTarget::stderr(),
         };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
+        let template =
+            "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

@@ -90,9 +90,9 @@ impl Tally {
                 tell(&receipt, out)
             }
             // These befall all that follow as well, and the first says it best.
-            Err(error @ (Error::NoSpace { .. } | Error::Locked { .. } | Error::ReadOnly { .. })) => {
-                Err(error.into())
-            }
+            Err(
+                error @ (Error::NoSpace { .. } | Error::Locked { .. } | Error::ReadOnly { .. }),
+            ) => Err(error.into()),
             Err(error @ Error::VersionExists { .. }) => Err(error.into()),
             Err(error) => {
                 self.failed(file, &error, out);
@@ -139,7 +139,9 @@ fn together(
         // A snapshot that lacks one of the files is not what was asked for.
         let name = match is_stdin(file) {
             true => ArtifactName::data(),
-            false => file.file_name().unwrap_or_default().to_string_lossy().into_owned().try_into()?,
+            false => {
+                file.file_name().unwrap_or_default().to_string_lossy().into_owned().try_into()?
+            }
         };
         draft = draft.artifact(artifact(args, name, file)?);
     }

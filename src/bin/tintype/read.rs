@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tintype::{Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag};
+use tintype::{
+    Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag,
+};
 
 use crate::args::{Get, List};
 use crate::out::{BOLD, CYAN, DIM, Done, Failure, Out, RED, Run, YELLOW, plain, size, table};
@@ -139,7 +141,9 @@ pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
             Some(_) => line,
         })?;
     }
-    if found.len() == args.limit && let Some(last) = found.last() {
+    if found.len() == args.limit
+        && let Some(last) = found.last()
+    {
         out.note(format!("go on with --after {}", last.version));
     }
     Ok(Done::Ok)
@@ -259,8 +263,24 @@ pub fn stats(repo: &Repository, out: &Out) -> Run {
         ("deltas", format!("{}, at most {} deep", stats.deltas, stats.max_depth)),
         ("given", format!("{} ({bytes} bytes)", size(bytes))),
         ("distinct", format!("{} ({} bytes)", size(stats.unique_bytes), stats.unique_bytes)),
-        ("kept", format!("{} ({} bytes{})", size(stats.stored), stats.stored, share(stats.stored, bytes))),
-        ("file", format!("{} ({} bytes{})", size(stats.file_bytes), stats.file_bytes, share(stats.file_bytes, bytes))),
+        (
+            "kept",
+            format!(
+                "{} ({} bytes{})",
+                size(stats.stored),
+                stats.stored,
+                share(stats.stored, bytes)
+            ),
+        ),
+        (
+            "file",
+            format!(
+                "{} ({} bytes{})",
+                size(stats.file_bytes),
+                stats.file_bytes,
+                share(stats.file_bytes, bytes)
+            ),
+        ),
         ("events", stats.events.to_string()),
         ("schema", stats.schema.to_string()),
     ] {

@@ -202,9 +202,9 @@ impl Drop for Browser {
         let mut link = self.link.lock().unwrap_or_else(|poison| poison.into_inner());
         if link.send("Browser.close", json!({})).is_ok() {
             let watch = Stopwatch::start();
-            while !watch.left_of(CLOSE_MAX).is_zero()
-                && link.wait(watch.left_of(CLOSE_MAX)).is_ok()
-            {}
+            while !watch.left_of(CLOSE_MAX).is_zero() && link.wait(watch.left_of(CLOSE_MAX)).is_ok()
+            {
+            }
         }
         drop(link);
         // The crate kills what is left and collects it, but may wait for an answer that never
@@ -429,8 +429,17 @@ mod tests {
             assert!(check_address(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "a.example", "file:///etc/passwd", "chrome://version", "data:text/html,x",
-            "javascript://x", "http://", "http:///x", "http://?x", "http://a b", "http://a\n",
+            "",
+            "a.example",
+            "file:///etc/passwd",
+            "chrome://version",
+            "data:text/html,x",
+            "javascript://x",
+            "http://",
+            "http:///x",
+            "http://?x",
+            "http://a b",
+            "http://a\n",
         ] {
             assert!(matches!(check_address(bad), Err(Error::Invalid { .. })), "{bad}");
         }

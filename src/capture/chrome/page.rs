@@ -221,8 +221,8 @@ impl ChromePage {
              new Promise(done => setTimeout(done, {cap}, false))])"
         );
         let asked = json!({ "frameId": self.frame, "worldName": WORLD });
-        let settled = self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(
-            |world| {
+        let settled =
+            self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(|world| {
                 let asked = json!({
                     "expression": script,
                     "contextId": world["executionContextId"],
@@ -230,8 +230,7 @@ impl ChromePage {
                     "returnByValue": true,
                 });
                 self.cdp.call("Runtime.evaluate", asked, HANG_AFTER)
-            },
-        );
+            });
         if matches!(settled, Err(Fault::TimedOut { .. })) {
             self.stop_script();
         }
