@@ -1,6 +1,7 @@
 //! Tintype: the memory of a scraper.
 
 pub mod error;
+pub mod format;
 pub mod model;
 
 pub use error::{Corruption, Error, Result, What};
