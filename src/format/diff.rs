@@ -30,10 +30,11 @@ pub const JSON_BYTES_MAX: usize = 64 << 20;
 /// The most that the paths of all changes to a JSON document may come to, in bytes: a long name
 /// above many changes is repeated with each. Beyond, the document is told as changed as a whole.
 pub const PATH_BYTES_MAX: usize = 64 << 20;
-/// The most elements or lines, of both sides together and without the equal ones at the beginning
-/// and the end, that are searched for what is equal in them. Beyond, all of them are told as
-/// replaced.
-pub const SEARCHED_MAX: usize = 1 << 20;
+/// The most lines of two texts, or elements of arrays in two documents, that are searched for what
+/// is equal in them; equal ones at the beginning and the end don't count. Beyond, lines are told as
+/// replaced, and elements are compared by their position. The search takes at worst a time that
+/// grows with this to the power of 1.5: a second or two at this limit.
+pub const SEARCHED_MAX: usize = 1 << 18;
 /// The lines shown before and after a change.
 pub const CONTEXT_LINES: usize = 3;
 
@@ -222,7 +223,7 @@ pub fn compare_text(before: &str, after: &str, labels: (&str, &str)) -> TextDiff
     }
     let old: Vec<_> = before.split_inclusive('\n').collect();
     let new: Vec<_> = after.split_inclusive('\n').collect();
-    let ops = align(&old, &new);
+    let ops = align(&old, &new, &mut 0);
     let (mut added, mut removed) = (0, 0);
     for op in ops.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })) {
         removed += op.old_range().len();
@@ -311,8 +312,8 @@ fn has_wide_integer(text: &[u8]) -> bool {
     false
 }
 
-/// Finds what is equal in two sequences, in order.
-fn align<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T]) -> Vec<DiffOp> {
+/// Finds what is equal in two sequences, in order. `searched` is what this has cost so far.
+fn align<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T], searched: &mut usize) -> Vec<DiffOp> {
     let start = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old_rest, new_rest) = (&old[start..], &new[start..]);
     let end = old_rest
@@ -327,8 +328,11 @@ fn align<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T]) -> Vec<DiffOp> {
     if start > 0 {
         ops.push(equal(0, 0, start));
     }
-    let searched = old_len > 0 && new_len > 0 && old_len + new_len > 2;
-    if searched && old_len + new_len <= SEARCHED_MAX {
+    let is_search = old_len > 0 && new_len > 0 && old_len + new_len > 2;
+    if is_search {
+        *searched += old_len + new_len;
+    }
+    if is_search && *searched <= SEARCHED_MAX {
         // Each item is hashed once, and from then on compared as a number.
         let mut ids = HashMap::new();
         let mut identify = |items: &'a [T]| -> Vec<usize> {
@@ -372,6 +376,8 @@ struct Walk {
     new: PointerBuf,
     /// The bytes of all paths told so far.
     path_bytes: usize,
+    /// The elements searched so far.
+    searched: usize,
 }
 
 impl Walk {
@@ -400,7 +406,7 @@ impl Walk {
     }
 
     fn arrays(&mut self, before: &[Value], after: &[Value]) {
-        for op in align(before, after) {
+        for op in align(before, after, &mut self.searched) {
             if matches!(op, DiffOp::Equal { .. }) {
                 continue;
             }

@@ -155,6 +155,16 @@ fn a_document_of_endless_paths_is_told_as_one_change() {
 }
 
 #[test]
+fn lists_too_large_to_search_are_compared_by_position() {
+    let list = |from: usize| json!((from..from + diff::SEARCHED_MAX / 2 + 1).collect::<Vec<_>>());
+    let (changes, _) = json_changes(&list(0), &list(1));
+    assert_eq!(changes.len(), diff::SEARCHED_MAX / 2 + 1);
+    // What is equal is not searched.
+    let (changes, _) = json_changes(&json!([[0, 1], list(0)]), &json!([[1], list(0)]));
+    assert_eq!(changes.len(), 1);
+}
+
+#[test]
 fn what_lacks_a_form_is_compared_in_the_next() {
     let form = |before: &[u8], after: &[u8], form| match compare(before, after, LABELS, form) {
         Comparison::Json(_) => Form::Json,
