@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -35,16 +35,15 @@ pub struct Cli {
 
 #[derive(Args)]
 pub struct Global {
-    /// The store
+    /// The store [default: tintype.db]
     #[arg(
         long,
         global = true,
         value_name = "PATH",
         env = "TINTYPE_STORE",
-        default_value = "tintype.db",
         value_hint = ValueHint::FilePath
     )]
-    pub store: PathBuf,
+    pub store: Option<PathBuf>,
     /// Print JSON: one document, or one a line for lists
     #[arg(long, global = true)]
     pub json: bool,
@@ -60,6 +59,13 @@ pub struct Global {
     /// Wait so many seconds where another process holds the store
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub busy_timeout: Duration,
+}
+
+impl Global {
+    /// The store that is named, or the one of this name in the current folder.
+    pub fn store(&self) -> &Path {
+        self.store.as_deref().unwrap_or(Path::new("tintype.db"))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

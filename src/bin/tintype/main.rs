@@ -50,14 +50,14 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, global: &Global, out: &Out) -> Run {
-    let open = || Repository::builder().busy_timeout(global.busy_timeout).open(&global.store);
+    let open = || Repository::builder().busy_timeout(global.busy_timeout).open(global.store());
     match command {
         Command::Init => {
-            Repository::builder().busy_timeout(global.busy_timeout).init(&global.store)?;
+            Repository::builder().busy_timeout(global.busy_timeout).init(global.store())?;
             if out.json {
-                out.object(json!({"store": global.store}))?;
+                out.object(json!({"store": global.store()}))?;
             } else {
-                out.note(format!("made {}", global.store.display()));
+                out.note(format!("made {}", global.store().display()));
             }
             Ok(Done::Ok)
         }
@@ -165,7 +165,7 @@ fn code(error: &Error) -> u8 {
 
 /// What to do next.
 fn hint(error: &Error, global: &Global) -> Option<String> {
-    let store = global.store.display();
+    let store = global.store().display();
     Some(match error {
         Error::NoStore { .. } => {
             format!("make one with: tintype init --store {store}\n  or name yours with --store PATH or TINTYPE_STORE")

@@ -1,0 +1,109 @@
+//! Frames: what goes in comes out, and nothing else does.
+
+use proptest::prelude::*;
+use tintype::codec::frame::{self, Codec};
+use tintype::codec::level::{self, CHAIN_LENGTH, DEPTH_MAX};
+
+/// Content that has something in common with other content, as versions of a page have.
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..2_000),
+        prop::collection::vec("[a-e]{1,4} ", 0..600).prop_map(|words| words.concat().into_bytes()),
+    ]
+}
+
+fn edited() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    (content(), any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..40)).prop_map(
+        |(base, at, inserted)| {
+            let at = at.index(base.len() + 1);
+            let mut edited = base.clone();
+            edited.splice(at..(at + inserted.len() / 2).min(base.len()), inserted);
+            (base, edited)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn content_comes_back_whole_and_as_a_delta((base, content) in edited()) {
+        for base in [None, Some(&base[..])] {
+            let frame = frame::encode(&content, base);
+            prop_assert!(base.is_some() || frame.codec != Codec::Delta);
+            prop_assert!(frame.data.len() <= content.len());
+            let back = frame::decode(frame.codec, &frame.data, base, content.len());
+            prop_assert_eq!(back.unwrap(), content.clone());
+        }
+    }
+
+    #[test]
+    fn what_was_not_encoded_decodes_to_an_error_or_the_length_asked_for(
+        data in prop::collection::vec(any::<u8>(), 0..200),
+        base in content(),
+        bytes in 0_usize..5_000,
+    ) {
+        for codec in Codec::ALL {
+            if let Ok(content) = frame::decode(codec, &data, Some(&base), bytes) {
+                prop_assert_eq!(content.len(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_frame_never_yields_another_length(
+        (base, content) in edited(),
+        at in any::<prop::sample::Index>(),
+        flip in 1_u8..,
+    ) {
+        let mut frame = frame::encode(&content, Some(&base));
+        if !frame.data.is_empty() {
+            let at = at.index(frame.data.len());
+            frame.data[at] ^= flip;
+        }
+        if let Ok(back) = frame::decode(frame.codec, &frame.data, Some(&base), content.len()) {
+            prop_assert_eq!(back.len(), content.len());
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_claims_more_than_was_recorded_is_an_error() {
+    let frame = frame::encode(&vec![0; 1 << 20], None);
+    assert!(frame.data.len() < 1_000);
+    for bytes in [0, 1, 1_000, (1 << 20) - 1, (1 << 20) + 1] {
+        assert!(frame::decode(frame.codec, &frame.data, None, bytes).is_err());
+    }
+}
+
+#[test]
+fn a_delta_without_its_base_is_an_error() {
+    let base: Vec<u8> = (0..20_000_u32).flat_map(|n| (n * n).to_le_bytes()).collect();
+    let mut content = base.clone();
+    content[10_000] ^= 1;
+    let frame = frame::encode(&content, Some(&base));
+    assert_eq!(frame.codec, Codec::Delta);
+    assert!(frame.data.len() < 100, "{}", frame.data.len());
+    assert!(frame::decode(Codec::Delta, &frame.data, None, content.len()).is_err());
+}
+
+#[test]
+fn what_does_not_get_smaller_is_kept_as_it_is() {
+    let noise: Vec<u8> = (0..64_u32).flat_map(|n| *frame::hash(&n.to_le_bytes()).0.as_array::<32>().unwrap()).collect();
+    assert_eq!(frame::encode(&noise, None).codec, Codec::Raw);
+    assert_eq!(frame::encode(b"", None).codec, Codec::Raw);
+}
+
+#[test]
+fn every_position_is_read_through_a_bounded_number_of_deltas() {
+    let mut deepest = 0;
+    for position in 0..2 * CHAIN_LENGTH {
+        let mut depth = 0;
+        let mut at = position;
+        while let Some(base) = level::base_position(at) {
+            assert!(base < at);
+            at = base;
+            depth += 1;
+        }
+        deepest = deepest.max(depth);
+    }
+    assert_eq!(deepest, DEPTH_MAX);
+}
