@@ -1,1 +1,5 @@
+//! One test binary, a file an area.
 
+mod support;
+
+mod capture;
