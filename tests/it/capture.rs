@@ -151,7 +151,7 @@ fn only_what_was_asked_for_is_taken() {
 #[cfg(feature = "chrome")]
 mod chromium {
     use std::path::{Path, PathBuf};
-    use std::sync::OnceLock;
+    use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
     use serde_json::Value;
     use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
@@ -173,8 +173,20 @@ mod chromium {
         }
     }
 
+    /// A browser that the tests share that run at the same time; the last one closes it.
+    fn shared() -> Arc<Browser> {
+        static SHARED: Mutex<Weak<Browser>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let browser = Arc::new(launch(30_000));
+            *shared = Arc::downgrade(&browser);
+            browser
+        })
+    }
+
     fn captured(path: &str) -> Draft {
-        captured_within(path, 30_000)
+        let site = Site::start();
+        capture(&shared(), &site.url(path))
     }
 
     fn captured_within(path: &str, load_timeout_ms: u64) -> Draft {
@@ -322,7 +334,7 @@ mod chromium {
     #[test]
     fn pages_that_are_errors_are_pages() {
         let site = Site::start();
-        let browser = launch(30_000);
+        let browser = shared();
         for (path, status, words) in [("/nope", 404, "No such page"), ("/error", 500, "It broke")] {
             let draft = capture(&browser, &site.url(path));
             // The browser logs the status as an error.
@@ -335,7 +347,7 @@ mod chromium {
     #[test]
     fn an_address_where_nobody_answers_gives_facts_and_network_and_no_picture_of_an_error_page() {
         let site = Site::start();
-        let browser = launch(30_000);
+        let browser = shared();
         for (url, why) in [
             (closed_address(), "net::ERR_CONNECTION_REFUSED"),
             (site.url("/empty-error"), "net::ERR_HTTP_RESPONSE_CODE_FAILURE"),
@@ -400,7 +412,7 @@ mod chromium {
     #[test]
     fn no_cookie_goes_from_one_capture_to_the_next() {
         let site = Site::start();
-        let browser = launch(30_000);
+        let browser = shared();
         for _ in 0..2 {
             let draft = capture(&browser, &site.url("/cookie"));
             assert_eq!(facts(&draft)["title"], "none");
@@ -409,7 +421,7 @@ mod chromium {
 
     #[test]
     fn addresses_that_are_not_of_the_web_are_refused_by_name() {
-        let browser = launch(30_000);
+        let browser = shared();
         for url in ["file:///etc/hostname", "chrome://version", "data:text/html,x", "about:blank"] {
             let refused = browser.open(url).unwrap_err();
             assert!(matches!(refused, Error::Invalid { what: "address", .. }), "{refused}");

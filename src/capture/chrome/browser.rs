@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use headless_chrome::LaunchOptions;
@@ -117,6 +117,17 @@ pub struct Browser {
     process: Option<u32>,
     options: BrowserOptions,
     facts: Facts,
+    ahead: Mutex<Ahead>,
+}
+
+/// A tab that is made ready while another page is looked at. Making one is half a second of
+/// waiting for the browser's processes, mostly.
+#[derive(Default)]
+struct Ahead {
+    /// Whether a page was opened before. A browser that is asked twice will be asked again; for
+    /// a single page nothing is made ahead.
+    opened_before: bool,
+    next: Option<JoinHandle<Result<ChromePage, Fault>>>,
 }
 
 impl Browser {
@@ -159,6 +170,7 @@ impl Browser {
             process,
             options,
             facts,
+            ahead: Mutex::default(),
         })
     }
 
@@ -168,15 +180,30 @@ impl Browser {
     /// address is none of `http` or `https`, and where the browser is gone.
     pub fn open(&self, url: &str) -> Result<ChromePage> {
         check_address(url)?;
-        let failed =
-            |fault: Fault| Error::Browser { doing: "opening a page", why: fault.to_string() };
-        let tab = Tab::open(&self.link, CALL_MAX).map_err(failed)?;
-        let socket = format!("{}/devtools/page/{}", self.address, tab.target());
-        let socket = Socket::connect(&socket).map_err(failed)?;
-        let facts = Facts { url: url.to_owned(), ..self.facts.clone() };
-        let mut page = ChromePage::attach(Box::new(socket), tab, facts).map_err(failed)?;
-        page.load(self.options.load_timeout);
+        let ready = lock(&self.ahead).next.take();
+        // One that has died in the meantime is replaced.
+        let ready = ready.and_then(|thread| thread.join().ok()?.ok());
+        let ready = ready.and_then(ChromePage::still_ready);
+        let mut page = match ready {
+            Some(page) => page,
+            None => prepare(&self.link, &self.address, &self.facts).map_err(|fault| {
+                Error::Browser { doing: "opening a page", why: fault.to_string() }
+            })?,
+        };
+        page.load(url, self.options.load_timeout);
+        self.make_ahead();
         Ok(page)
+    }
+
+    /// Begins to make the next tab ready, unless that is under way.
+    fn make_ahead(&self) {
+        let mut ahead = lock(&self.ahead);
+        if ahead.opened_before && ahead.next.is_none() {
+            let (link, address, facts) =
+                (Arc::clone(&self.link), self.address.clone(), self.facts.clone());
+            ahead.next = Some(thread::spawn(move || prepare(&link, &address, &facts)));
+        }
+        ahead.opened_before = true;
     }
 
     /// The browser's process, where it is known.
@@ -199,14 +226,14 @@ impl std::fmt::Debug for Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Asked first, so that its helper processes end in order; the connection ends last.
-        let mut link = self.link.lock().unwrap_or_else(|poison| poison.into_inner());
-        if link.send("Browser.close", json!({})).is_ok() {
+        if let Some(mut link) = lock_within(&self.link, CLOSE_MAX)
+            && link.send("Browser.close", json!({})).is_ok()
+        {
             let watch = Stopwatch::start();
             while !watch.left_of(CLOSE_MAX).is_zero()
                 && link.wait(watch.left_of(CLOSE_MAX)).is_ok()
             {}
         }
-        drop(link);
         // The crate kills what is left and collects it, but may wait for an answer that never
         // comes.
         let (done, wait) = mpsc::channel();
@@ -221,8 +248,38 @@ impl Drop for Browser {
                 kill(process);
             }
         }
+        // Its connections have ended, and so does its thread.
+        if let Some(next) = lock(&self.ahead).next.take() {
+            let _ = next.join();
+        }
         if let Some(profile) = self.profile.take() {
             remove(profile);
+        }
+    }
+}
+
+/// Makes a tab of its own ready for a page, with everything recorded from the beginning.
+fn prepare(link: &Arc<Mutex<Socket>>, address: &str, facts: &Facts) -> Result<ChromePage, Fault> {
+    let tab = Tab::open(link, CALL_MAX)?;
+    let socket = Socket::connect(&format!("{address}/devtools/page/{}", tab.target()))?;
+    ChromePage::attach(Box::new(socket), tab, facts.clone())
+}
+
+/// Locks, also where a thread panicked with the lock: what is behind it is checked by use.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks, unless another thread holds the lock for longer.
+fn lock_within<T>(mutex: &Mutex<T>, within: Duration) -> Option<MutexGuard<'_, T>> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let watch = Stopwatch::start();
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poison)) => return Some(poison.into_inner()),
+            Err(TryLockError::WouldBlock) if watch.left_of(within).is_zero() => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
         }
     }
 }
