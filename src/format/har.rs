@@ -421,12 +421,16 @@ mod tests {
             "encodedDataLength": 100, "remoteIPAddress": "[::1]", "timing": timing });
         let har = har_of(&[
             sent("1", 10.25, "https://a/?q=1&r"),
-            ("Network.responseReceived",
-                json!({ "requestId": "1", "timestamp": 10.6, "response": response })),
+            (
+                "Network.responseReceived",
+                json!({ "requestId": "1", "timestamp": 10.6, "response": response }),
+            ),
             ("Network.dataReceived", json!({ "requestId": "1", "dataLength": 700 })),
             ("Network.dataReceived", json!({ "requestId": "1", "dataLength": 300 })),
-            ("Network.loadingFinished",
-                json!({ "requestId": "1", "timestamp": 10.75, "encodedDataLength": 500 })),
+            (
+                "Network.loadingFinished",
+                json!({ "requestId": "1", "timestamp": 10.75, "encodedDataLength": 500 }),
+            ),
             ("Page.loadEventFired", json!({ "timestamp": 11.25 })),
         ]);
         let entry = &har["log"]["entries"][0];
@@ -440,8 +444,11 @@ mod tests {
         assert_eq!(entry["response"]["bodySize"], 400);
         assert_eq!(entry["response"]["httpVersion"], "HTTP/2");
         assert_eq!(entry["serverIPAddress"], "::1");
-        assert_eq!(entry["_initiator"], json!({ "type": "script", "url": "http://a/x.js",
-            "lineNumber": 4 }));
+        assert_eq!(
+            entry["_initiator"],
+            json!({ "type": "script", "url": "http://a/x.js",
+            "lineNumber": 4 })
+        );
         let query = json!([{ "name": "q", "value": "1" }, { "name": "r", "value": "" }]);
         assert_eq!(entry["request"]["queryString"], query);
         assert_eq!(entry["response"]["headers"].as_array().map(Vec::len), Some(2));
@@ -456,8 +463,11 @@ mod tests {
         let har = har_of(&[
             sent("1", 1.0, "http://a/one"),
             (name, second),
-            ("Network.loadingFailed", json!({ "requestId": "1", "timestamp": 3.0,
-                "errorText": "net::ERR_FAILED", "corsErrorStatus": { "corsError": "Wrong" } })),
+            (
+                "Network.loadingFailed",
+                json!({ "requestId": "1", "timestamp": 3.0,
+                "errorText": "net::ERR_FAILED", "corsErrorStatus": { "corsError": "Wrong" } }),
+            ),
         ]);
         let entries = har["log"]["entries"].as_array().unwrap();
         assert_eq!(entries.len(), 2);
@@ -479,15 +489,24 @@ mod tests {
     #[test]
     fn events_of_any_shape_do_no_harm() {
         let (name, good) = sent("1", 1.0, "http://a/");
-        for odd in [json!(null), json!([]), json!({}), json!({ "requestId": 7 }),
+        for odd in [
+            json!(null),
+            json!([]),
+            json!({}),
+            json!({ "requestId": 7 }),
             json!({ "requestId": "1", "timestamp": "late", "request": 3, "response": [1],
-                "wallTime": 1e300, "dataLength": -1, "encodedDataLength": "x" })]
-        {
+                "wallTime": 1e300, "dataLength": -1, "encodedDataLength": "x" }),
+        ] {
             let mut events = vec![(name, good.clone())];
-            for method in ["Network.requestWillBeSent", "Network.responseReceived",
-                "Network.dataReceived", "Network.loadingFinished", "Network.loadingFailed",
-                "Network.requestServedFromCache", "Page.loadEventFired"]
-            {
+            for method in [
+                "Network.requestWillBeSent",
+                "Network.responseReceived",
+                "Network.dataReceived",
+                "Network.loadingFinished",
+                "Network.loadingFailed",
+                "Network.requestServedFromCache",
+                "Page.loadEventFired",
+            ] {
                 events.push((method, odd.clone()));
             }
             let har = har_of(&events);

@@ -141,8 +141,7 @@ fn when_the_time_box_has_run_out_nothing_more_is_asked_for_and_each_part_says_so
 #[test]
 fn only_what_was_asked_for_is_taken() {
     let mut page = Script::new();
-    let config =
-        CaptureConfig { parts: [PagePart::Console].into(), ..CaptureConfig::default() };
+    let config = CaptureConfig { parts: [PagePart::Console].into(), ..CaptureConfig::default() };
     let draft = drafted(&mut page, &config);
     assert_eq!(draft.artifacts().len(), 2);
     assert_eq!(draft.chosen_status(), Some(Status::Complete));
@@ -462,7 +461,13 @@ mod chromium {
         let profile = browser.profile().unwrap().to_owned();
         let mut page = browser.open(&site.url("/full")).unwrap();
         let process = browser.process_id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-KILL", &process])
+                .status()
+                .unwrap()
+                .success()
+        );
         let draft = draft_of(&mut page, Context::default(), &CaptureConfig::default()).unwrap();
         // What was recorded before it died is there.
         check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);

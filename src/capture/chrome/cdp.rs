@@ -94,11 +94,8 @@ mod tests {
 
     #[test]
     fn a_flood_of_console_lines_does_not_hide_the_load_event() {
-        let event = |method: &str| Event {
-            at: Time::MIN,
-            method: method.to_owned(),
-            params: Value::Null,
-        };
+        let event =
+            |method: &str| Event { at: Time::MIN, method: method.to_owned(), params: Value::Null };
         let mut log = EventLog::default();
         for _ in 0..EVENTS_MAX {
             assert!(log.record(event("Runtime.consoleAPICalled"), 10));

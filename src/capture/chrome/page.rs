@@ -42,8 +42,7 @@ impl Tab {
     pub(super) fn open(link: &Arc<Mutex<Socket>>, within: Duration) -> Result<Self, Fault> {
         // Locked for each call alone, so that who closes the browser need not wait for all.
         let call = |method: &str, params: Value| lock(link).call(method, params, within);
-        let mut made =
-            call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
+        let mut made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
         let context = made["browserContextId"].take();
         let mut tab = Tab { link: Arc::clone(link), context, target: String::new() };
         let deny = json!({ "behavior": "deny", "browserContextId": tab.context });
@@ -226,8 +225,8 @@ impl ChromePage {
              new Promise(done => setTimeout(done, {cap}, false))])"
         );
         let asked = json!({ "frameId": self.frame, "worldName": WORLD });
-        let settled = self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(
-            |world| {
+        let settled =
+            self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(|world| {
                 let asked = json!({
                     "expression": script,
                     "contextId": world["executionContextId"],
@@ -235,8 +234,7 @@ impl ChromePage {
                     "returnByValue": true,
                 });
                 self.cdp.call("Runtime.evaluate", asked, HANG_AFTER)
-            },
-        );
+            });
         if matches!(settled, Err(Fault::TimedOut { .. })) {
             self.stop_script();
         }

@@ -112,7 +112,8 @@ fn png(
 /// Reads width and height from the first chunk of a PNG (ISO/IEC 15948, 11.2.2).
 fn png_size(png: &[u8]) -> Option<(u64, u64)> {
     let rest = png.strip_prefix(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")?;
-    let side = |at: usize| Some(u64::from(u32::from_be_bytes(rest.get(at..at + 4)?.try_into().ok()?)));
+    let side =
+        |at: usize| Some(u64::from(u32::from_be_bytes(rest.get(at..at + 4)?.try_into().ok()?)));
     Some((side(0)?, side(4)?))
 }
 

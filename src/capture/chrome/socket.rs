@@ -55,7 +55,13 @@ impl Socket {
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let (socket, _) = tungstenite::client::client_with_config(url, stream, Some(config))
             .map_err(|e| gone(&e))?;
-        Ok(Socket { socket, last_id: 0, events: EventLog::default(), reflexes: Vec::new(), crashed: false })
+        Ok(Socket {
+            socket,
+            last_id: 0,
+            events: EventLog::default(),
+            reflexes: Vec::new(),
+            crashed: false,
+        })
     }
 
     fn write(&mut self, method: &str, params: &Value) -> Result<u64, Fault> {

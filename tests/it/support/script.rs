@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tintype::capture::{Facts, Fault, Load, Page, Taken};
 use tintype::PagePart;
+use tintype::capture::{Facts, Fault, Load, Page, Taken};
 
 /// What a scripted page does when it is asked for a part.
 pub enum Act {
@@ -41,7 +41,12 @@ impl Script {
 impl Page for Script {
     fn facts(&mut self) -> Facts {
         let load_error = (self.load == Load::Failed).then(|| "net::ERR_SCRIPTED".to_owned());
-        Facts { url: "http://scripted.example/".into(), load: self.load, load_error, ..Facts::default() }
+        Facts {
+            url: "http://scripted.example/".into(),
+            load: self.load,
+            load_error,
+            ..Facts::default()
+        }
     }
 
     fn take(&mut self, part: PagePart, within: Duration) -> Result<Taken, Fault> {

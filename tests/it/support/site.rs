@@ -64,11 +64,15 @@ fn answer(request: Request) {
         "/leave" => (200, "<!DOCTYPE html><script>location.replace('/plain')</script>leaving"),
         "/error" => (500, "<!DOCTYPE html><title>Broken</title><h1>It broke"),
         "/empty-error" => (500, ""),
-        "/cookie" => (200, "<!DOCTYPE html><script>document.title = document.cookie || 'none'; \
-                            document.cookie = 'a=1'</script>"),
+        "/cookie" => (
+            200,
+            "<!DOCTYPE html><script>document.title = document.cookie || 'none'; \
+                            document.cookie = 'a=1'</script>",
+        ),
         "/pixel.svg" | "/favicon.ico" => {
             let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>";
-            let image = Response::from_string(svg).with_header(header("Content-Type", "image/svg+xml"));
+            let image =
+                Response::from_string(svg).with_header(header("Content-Type", "image/svg+xml"));
             return request.respond(image).unwrap_or_default();
         }
         "/moved.svg" => {
