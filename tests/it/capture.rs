@@ -409,6 +409,24 @@ mod chromium {
     }
 
     #[test]
+    fn pages_that_are_captured_at_the_same_time_do_not_mix() {
+        let site = Site::start();
+        let browser = shared();
+        std::thread::scope(|scope| {
+            for (path, title) in [("/full", "Full"), ("/plain", "Plain"), ("/tall", "Tall")] {
+                let (browser, url) = (&browser, site.url(path));
+                scope.spawn(move || {
+                    let draft = capture(browser, &url);
+                    assert_eq!(draft.chosen_status(), Some(Status::Complete));
+                    assert_eq!(facts(&draft)["title"], title);
+                    let har: Value = serde_json::from_str(&text(&draft, "network.har")).unwrap();
+                    assert_eq!(har["log"]["entries"][0]["request"]["url"], url);
+                });
+            }
+        });
+    }
+
+    #[test]
     fn no_cookie_goes_from_one_capture_to_the_next() {
         let site = Site::start();
         let browser = shared();

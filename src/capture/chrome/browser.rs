@@ -2,6 +2,10 @@
 //!
 //! **Invariant:** when a [`Browser`] is dropped its processes and its profile folder are gone, or
 //! were killed and removed by force, within [`CLOSE_MAX`] for each step.
+//!
+//! `headless_chrome` attaches to each new tab too, and gives its connection up where a tab is
+//! closed before it is done with that. Nothing here needs that connection once the browser runs:
+//! the crate keeps hold of the process, and ends it.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -49,7 +53,8 @@ impl Default for BrowserOptions {
 
 /// A running Chromium, with a profile of its own that goes when it goes.
 ///
-/// It can be shared by threads that open pages at the same time.
+/// It can be shared by threads that open pages at the same time. From the second page on it keeps
+/// one empty tab ready for the next, which takes some tens of megabytes.
 pub struct Browser {
     crate_browser: Option<headless_chrome::Browser>,
     link: Arc<Mutex<Socket>>,
