@@ -387,3 +387,130 @@ fn wall(seconds: f64) -> Option<Time> {
 fn micros(millis: f64) -> f64 {
     if millis < 0.0 { -1.0 } else { (millis * 1000.0).round() / 1000.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn har_of(events: &[(&str, Value)]) -> Value {
+        let page = HarPage {
+            title: "A page".into(),
+            started: Time::from_micros(1_700_000_000_000_000).ok(),
+            browser: "Chrome/156.0".into(),
+        };
+        assemble(events.iter().map(|(method, params)| (*method, params)), &page)
+    }
+
+    fn sent(id: &str, at: f64, url: &str) -> (&'static str, Value) {
+        let request = json!({ "url": url, "method": "GET", "initialPriority": "High",
+            "headers": { "Accept": "*/*", "AUTHORIZATION": "Bearer s3cr3t" } });
+        let params = json!({ "requestId": id, "timestamp": at, "wallTime": 1_700_000_000.0 + at,
+            "type": "Fetch", "frameId": "F", "initiator": { "type": "script", "stack": {
+                "callFrames": [{ "url": "http://a/x.js", "lineNumber": 3 }] } },
+            "request": request });
+        ("Network.requestWillBeSent", params)
+    }
+
+    #[test]
+    fn the_phases_of_a_request_add_up_to_its_time() {
+        let timing = json!({ "requestTime": 10.5, "dnsStart": 1.0, "dnsEnd": 3.0,
+            "connectStart": 3.0, "connectEnd": 9.0, "sslStart": 4.0, "sslEnd": 9.0,
+            "sendStart": 9.0, "sendEnd": 9.5, "receiveHeadersEnd": 20.0 });
+        let response = json!({ "status": 200, "statusText": "OK", "protocol": "h2",
+            "mimeType": "text/html", "headers": { "Set-Cookie": "a=s3cr3t\nb=s3cr3t" },
+            "encodedDataLength": 100, "remoteIPAddress": "[::1]", "timing": timing });
+        let har = har_of(&[
+            sent("1", 10.25, "https://a/?q=1&r"),
+            (
+                "Network.responseReceived",
+                json!({ "requestId": "1", "timestamp": 10.6, "response": response }),
+            ),
+            ("Network.dataReceived", json!({ "requestId": "1", "dataLength": 700 })),
+            ("Network.dataReceived", json!({ "requestId": "1", "dataLength": 300 })),
+            (
+                "Network.loadingFinished",
+                json!({ "requestId": "1", "timestamp": 10.75, "encodedDataLength": 500 }),
+            ),
+            ("Page.loadEventFired", json!({ "timestamp": 11.25 })),
+        ]);
+        let entry = &har["log"]["entries"][0];
+        let timings = json!({ "blocked": 1.0, "dns": 2.0, "connect": 6.0, "ssl": 5.0,
+            "send": 0.5, "wait": 10.5, "receive": 230.0 });
+        assert_eq!(entry["timings"], timings);
+        assert_eq!(entry["time"], 250.0);
+        // Sent a quarter of a second after it was told of.
+        assert_eq!(entry["startedDateTime"], "2023-11-14T22:13:30.500000Z");
+        assert_eq!(entry["response"]["content"]["size"], 1000);
+        assert_eq!(entry["response"]["bodySize"], 400);
+        assert_eq!(entry["response"]["httpVersion"], "HTTP/2");
+        assert_eq!(entry["serverIPAddress"], "::1");
+        assert_eq!(
+            entry["_initiator"],
+            json!({ "type": "script", "url": "http://a/x.js",
+            "lineNumber": 4 })
+        );
+        let query = json!([{ "name": "q", "value": "1" }, { "name": "r", "value": "" }]);
+        assert_eq!(entry["request"]["queryString"], query);
+        assert_eq!(entry["response"]["headers"].as_array().map(Vec::len), Some(2));
+        assert_eq!(har["log"]["pages"][0]["pageTimings"]["onLoad"], 1000.0);
+        assert!(!har.to_string().contains("s3cr3t"));
+    }
+
+    #[test]
+    fn a_redirect_closes_one_entry_and_opens_the_next() {
+        let (name, mut second) = sent("1", 2.0, "http://a/two");
+        second["redirectResponse"] = json!({ "status": 302, "headers": { "Location": "/two" } });
+        let har = har_of(&[
+            sent("1", 1.0, "http://a/one"),
+            (name, second),
+            (
+                "Network.loadingFailed",
+                json!({ "requestId": "1", "timestamp": 3.0,
+                "errorText": "net::ERR_FAILED", "corsErrorStatus": { "corsError": "Wrong" } }),
+            ),
+        ]);
+        let entries = har["log"]["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[0]["response"]["status"], 302);
+        assert_eq!(entries[0]["response"]["redirectURL"], "http://a/two");
+        assert_eq!(entries[0]["time"], 1000.0);
+        assert_eq!(entries[1]["response"]["status"], 0);
+        assert_eq!(entries[1]["response"]["_error"], "net::ERR_FAILED, Wrong");
+    }
+
+    #[test]
+    fn what_is_in_the_address_itself_is_no_entry_and_what_is_not_finished_says_so() {
+        let har = har_of(&[sent("1", 1.0, "data:text/css,a"), sent("2", 1.0, "http://a/")]);
+        let entries = har["log"]["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 1);
+        assert!(entries[0]["response"]["_error"].as_str().unwrap().starts_with("not finished"));
+    }
+
+    #[test]
+    fn events_of_any_shape_do_no_harm() {
+        let (name, good) = sent("1", 1.0, "http://a/");
+        for odd in [
+            json!(null),
+            json!([]),
+            json!({}),
+            json!({ "requestId": 7 }),
+            json!({ "requestId": "1", "timestamp": "late", "request": 3, "response": [1],
+                "wallTime": 1e300, "dataLength": -1, "encodedDataLength": "x" }),
+        ] {
+            let mut events = vec![(name, good.clone())];
+            for method in [
+                "Network.requestWillBeSent",
+                "Network.responseReceived",
+                "Network.dataReceived",
+                "Network.loadingFinished",
+                "Network.loadingFailed",
+                "Network.requestServedFromCache",
+                "Page.loadEventFired",
+            ] {
+                events.push((method, odd.clone()));
+            }
+            let har = har_of(&events);
+            assert_eq!(har["log"]["entries"].as_array().map(Vec::len), Some(1));
+        }
+    }
+}

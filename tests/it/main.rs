@@ -1,5 +1,13 @@
-//! All tests that need no browser, in one binary; a file an area.
+//! All tests that go through the public API, in one binary; a file an area.
+//!
+//! Those in `capture` and `demo` want a Chromium; `make test` installs one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[cfg(feature = "chrome")]
+mod capture;
+mod codec;
 mod diff;
+mod model;
+mod store;
+mod support;
 mod tidy;

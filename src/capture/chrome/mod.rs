@@ -6,7 +6,8 @@
 //! answers in half a millisecond.
 //!
 //! ```text
-//! browser   find, launch, close; one socket to the browser: new pages, closing them
+//! launch    the executable: found, started, cleared away after
+//! browser   its life; one socket to it: new pages, closing them
 //! page      one page: open, load, rescue                 one socket to each page
 //! parts     HTML and pictures of it
 //! console   its events as JSON Lines                     (its network: format::har)
@@ -21,6 +22,7 @@
 mod browser;
 mod cdp;
 mod console;
+mod launch;
 mod page;
 mod parts;
 mod socket;

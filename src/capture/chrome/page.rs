@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::browser::lock;
 use super::cdp::{Cdp, Event};
 use super::socket::Socket;
 use super::{console, parts};
@@ -39,19 +40,16 @@ impl Tab {
     /// Opens an empty tab. A context of its own gives it a window of its own, without which a
     /// tab in the background would not paint.
     pub(super) fn open(link: &Arc<Mutex<Socket>>, within: Duration) -> Result<Self, Fault> {
-        let mut socket = link.lock().unwrap_or_else(|poison| poison.into_inner());
-        let asked = json!({ "disposeOnDetach": true });
-        let mut context = socket.call("Target.createBrowserContext", asked, within)?;
-        let context = context["browserContextId"].take();
+        // Locked for each call alone, so that who closes the browser need not wait for all.
+        let call = |method: &str, params: Value| lock(link).call(method, params, within);
+        let mut made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
+        let context = made["browserContextId"].take();
         let mut tab = Tab { link: Arc::clone(link), context, target: String::new() };
-        let asked = json!({ "behavior": "deny", "browserContextId": tab.context });
-        let opened = socket.call("Browser.setDownloadBehavior", asked, within).and_then(|_| {
-            let asked = json!({ "url": "about:blank", "browserContextId": tab.context });
-            socket.call("Target.createTarget", asked, within)
-        });
-        // Dropping the tab takes the lock.
-        drop(socket);
-        tab.target = opened?["targetId"].as_str().unwrap_or_default().to_owned();
+        let deny = json!({ "behavior": "deny", "browserContextId": tab.context });
+        call("Browser.setDownloadBehavior", deny)?;
+        let blank = json!({ "url": "about:blank", "browserContextId": tab.context });
+        let made = call("Target.createTarget", blank)?;
+        tab.target = made["targetId"].as_str().unwrap_or_default().to_owned();
         Ok(tab)
     }
 
@@ -63,7 +61,7 @@ impl Tab {
 
 impl Drop for Tab {
     fn drop(&mut self) {
-        let mut socket = self.link.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut socket = lock(&self.link);
         // Nobody waits for the answer; where the browser is gone, so is the tab.
         let asked = json!({ "browserContextId": self.context });
         let _ = socket.send("Target.disposeBrowserContext", asked);
@@ -131,12 +129,18 @@ impl ChromePage {
         Ok(page)
     }
 
+    /// This page, if it still answers.
+    pub(super) fn still_ready(mut self) -> Option<Self> {
+        let answer = self.cdp.call("Page.getNavigationHistory", json!({}), FACTS_CALL_MAX);
+        answer.is_ok().then_some(self)
+    }
+
     /// Goes to the address and waits for its load event, then until fonts and frames are there.
-    pub(super) fn load(&mut self, timeout: Duration) {
+    pub(super) fn load(&mut self, url: &str, timeout: Duration) {
         let watch = Stopwatch::start();
+        self.facts.url = url.to_owned();
         self.facts.navigated_at = Some(SystemClock.now());
-        let asked = json!({ "url": self.facts.url });
-        let answer = match self.cdp.call("Page.navigate", asked, timeout) {
+        let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
             Ok(answer) => answer,
             Err(fault) => {
                 let why = match fault {

@@ -87,6 +87,10 @@ impl Socket {
             {
                 return Ok(None);
             }
+            // A signal came; nothing was read, and nothing is lost.
+            Err(tungstenite::Error::Io(why)) if why.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Some(Incoming::Other));
+            }
             Err(why) => return Err(gone(&why)),
         };
         let mut message: Value = serde_json::from_str(&text)

@@ -1,0 +1,513 @@
+//! Pages to drafts: by a script, and in Chromium.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tintype::capture::{Fault, Load, Taken, draft_of};
+use tintype::model::artifact::ArtifactStatus::{self, Empty, Failed, Skipped, Stored};
+use tintype::{CaptureConfig, Context, Draft, DraftArtifact, PagePart, Status};
+
+use crate::support::script::{Act, Script};
+
+fn part<'a>(draft: &'a Draft, name: &str) -> &'a DraftArtifact {
+    let found = draft.artifacts().iter().find(|artifact| artifact.name().as_str() == name);
+    found.unwrap_or_else(|| panic!("the draft has no {name}"))
+}
+
+fn text(draft: &Draft, name: &str) -> String {
+    let artifact = part(draft, name);
+    let content = artifact.content().unwrap_or_else(|| panic!("{name}: {:?}", artifact.reason()));
+    String::from_utf8(content.to_vec()).unwrap()
+}
+
+fn facts(draft: &Draft) -> Value {
+    serde_json::from_str(&text(draft, "facts.json")).unwrap()
+}
+
+/// Checks names, order and what became of each, in the draft and in the ledger.
+fn check(draft: &Draft, status: Status, parts: [ArtifactStatus; 5]) {
+    let mut wanted: Vec<(&str, ArtifactStatus)> =
+        PagePart::ALL.map(PagePart::artifact_name).into_iter().zip(parts).collect();
+    let facts = facts(draft);
+    let ledger: Vec<(&str, &str)> = facts["ledger"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["name"].as_str().unwrap(), line["status"].as_str().unwrap()))
+        .collect();
+    let in_words: Vec<(&str, &str)> = wanted.iter().map(|(n, s)| (*n, s.as_str())).collect();
+    assert_eq!(ledger, in_words, "{facts:#}");
+    wanted.push(("facts.json", Stored));
+    let got: Vec<(&str, ArtifactStatus)> =
+        draft.artifacts().iter().map(|a| (a.name().as_str(), a.status())).collect();
+    assert_eq!(got, wanted);
+    assert_eq!(draft.chosen_status(), Some(status));
+    assert_eq!(facts["status"], status.as_str());
+}
+
+fn drafted(page: &mut Script, config: &CaptureConfig) -> Draft {
+    draft_of(page, Context::default(), config).unwrap()
+}
+
+#[test]
+fn a_page_that_gives_all_its_parts_is_complete_and_its_parts_stand_in_order() {
+    let mut page = Script::new();
+    let draft = drafted(&mut page, &CaptureConfig::default());
+    check(&draft, Status::Complete, [Stored; 5]);
+    assert_eq!(text(&draft, "page.html"), "page.html");
+    let asked: Vec<PagePart> = page.asked.iter().map(|(part, _)| *part).collect();
+    assert_eq!(asked, PagePart::ALL);
+}
+
+#[test]
+fn a_silent_page_is_complete_all_the_same() {
+    let silent = Act::Give(Ok(Taken::Nothing("the page said nothing".into())));
+    let mut page = Script::new().on(PagePart::Console, silent);
+    let draft = drafted(&mut page, &CaptureConfig::default());
+    check(&draft, Status::Complete, [Stored, Stored, Stored, Empty, Stored]);
+    assert_eq!(part(&draft, "console.jsonl").reason(), Some("the page said nothing"));
+}
+
+#[test]
+fn one_failure_never_costs_another_part_whichever_part_it_is() {
+    for at in 0..5 {
+        for act in [
+            Act::Give(Err(Fault::Crashed)),
+            Act::Give(Err(Fault::Refused("no".into()))),
+            Act::Give(Ok(Taken::Content(Vec::new()))),
+            Act::Panic,
+        ] {
+            let mut page = Script::new().on(PagePart::ALL[at], act);
+            let mut wanted = [Stored; 5];
+            wanted[at] = Failed;
+            let draft = drafted(&mut page, &CaptureConfig::default());
+            check(&draft, Status::Partial, wanted);
+            assert!(draft.artifacts()[at].reason().is_some());
+        }
+    }
+}
+
+#[test]
+fn a_page_that_gives_neither_html_nor_pictures_is_minimal() {
+    let crashed = || Act::Give(Err(Fault::Crashed));
+    let mut page = Script::new()
+        .on(PagePart::ViewPng, crashed())
+        .on(PagePart::Html, crashed())
+        .on(PagePart::FullPng, crashed());
+    let draft = drafted(&mut page, &CaptureConfig::default());
+    check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);
+    assert_eq!(part(&draft, "page.html").reason(), Some("the page crashed"));
+}
+
+#[test]
+fn a_page_that_did_not_load_gives_its_evidence_and_is_not_asked_for_more() {
+    let mut page = Script::new().load(Load::Failed);
+    let draft = drafted(&mut page, &CaptureConfig::default());
+    check(&draft, Status::Failed, [Skipped, Skipped, Skipped, Stored, Stored]);
+    assert_eq!(page.asked.len(), 2);
+    assert_eq!(facts(&draft)["load_error"], "net::ERR_SCRIPTED");
+}
+
+#[test]
+fn a_page_whose_load_timed_out_is_taken_as_it_stands() {
+    let draft = drafted(&mut Script::new().load(Load::TimedOut), &CaptureConfig::default());
+    check(&draft, Status::Complete, [Stored; 5]);
+    assert_eq!(facts(&draft)["load"], "timed_out");
+}
+
+#[test]
+fn a_part_that_hangs_leaves_time_for_the_others() {
+    for hanging in [PagePart::ViewPng, PagePart::Html, PagePart::FullPng] {
+        let mut page = Script::new().on(hanging, Act::Hang);
+        let time_box = Duration::from_millis(400);
+        let config = CaptureConfig { time_box, ..CaptureConfig::default() };
+        let draft = drafted(&mut page, &config);
+        let wanted = PagePart::ALL.map(|part| if part == hanging { Failed } else { Stored });
+        check(&draft, Status::Partial, wanted);
+        assert!(page.asked.iter().all(|(_, within)| *within <= time_box));
+    }
+}
+
+#[test]
+fn when_the_time_box_has_run_out_nothing_more_is_asked_for_and_each_part_says_so() {
+    let mut page = Script::new();
+    let config = CaptureConfig { time_box: Duration::ZERO, ..CaptureConfig::default() };
+    let draft = drafted(&mut page, &config);
+    check(&draft, Status::Minimal, [Failed; 5]);
+    assert!(page.asked.is_empty());
+    assert!(part(&draft, "page.html").reason().unwrap().contains("time box"));
+}
+
+#[test]
+fn only_what_was_asked_for_is_taken() {
+    let mut page = Script::new();
+    let config = CaptureConfig { parts: [PagePart::Console].into(), ..CaptureConfig::default() };
+    let draft = drafted(&mut page, &config);
+    assert_eq!(draft.artifacts().len(), 2);
+    assert_eq!(draft.chosen_status(), Some(Status::Complete));
+}
+
+#[cfg(feature = "chrome")]
+mod chromium {
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+    use serde_json::Value;
+    use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
+    use tintype::capture::draft_of;
+    use tintype::model::artifact::ArtifactStatus::{Empty, Failed, Skipped, Stored};
+    use tintype::{CaptureConfig, Context, Draft, Error, Status};
+
+    use super::*;
+    use crate::support::site::{Site, closed_address};
+
+    fn launch(load_timeout_ms: u64) -> Browser {
+        let options = BrowserOptions {
+            load_timeout: Duration::from_millis(load_timeout_ms),
+            ..BrowserOptions::default()
+        };
+        match Browser::launch(options) {
+            Ok(browser) => browser,
+            Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),
+        }
+    }
+
+    /// A browser that the tests share that run at the same time; the last one closes it.
+    fn shared() -> Arc<Browser> {
+        static SHARED: Mutex<Weak<Browser>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let browser = Arc::new(launch(30_000));
+            *shared = Arc::downgrade(&browser);
+            browser
+        })
+    }
+
+    fn captured(path: &str) -> Draft {
+        let site = Site::start();
+        capture(&shared(), &site.url(path))
+    }
+
+    fn captured_within(path: &str, load_timeout_ms: u64) -> Draft {
+        let site = Site::start();
+        let browser = launch(load_timeout_ms);
+        capture(&browser, &site.url(path))
+    }
+
+    fn capture(browser: &Browser, url: &str) -> Draft {
+        capture_url(browser, url, Context::default(), &CaptureConfig::default()).unwrap()
+    }
+
+    fn console(draft: &Draft) -> Vec<Value> {
+        let text = text(draft, "console.jsonl");
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn png_size(draft: &Draft, name: &str) -> (u32, u32) {
+        let png = part(draft, name).content().unwrap();
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        let side = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+        (side(16), side(20))
+    }
+
+    #[test]
+    fn the_html_has_the_doctype_what_scripts_did_and_shadow_roots_of_both_kinds() {
+        let draft = captured("/full");
+        check(&draft, Status::Complete, [Stored; 5]);
+        let html = text(&draft, "page.html");
+        assert!(html.starts_with("<!DOCTYPE html>"), "{html}");
+        assert!(html.contains("changed by a script"));
+        assert!(html.contains("<template shadowrootmode=\"open\"><b>in the open</b>"));
+        assert!(html.contains("<template shadowrootmode=\"closed\"><b>behind closed doors</b>"));
+        assert!(html.trim_end().ends_with("</html>"));
+        let facts = facts(&draft);
+        assert_eq!(facts["title"], "Full");
+        assert_eq!(facts["http_status"], 200);
+        assert_eq!(facts["load"], "loaded");
+        assert_eq!(facts["viewport"]["height"], 800);
+        assert!(facts["browser"].as_str().unwrap().contains('/'));
+
+        // The console of the same page.
+        let lines = console(&draft);
+        let said: Vec<(&str, &str, &str)> = lines
+            .iter()
+            .filter(|line| line["kind"] == "console")
+            .map(|line| {
+                let field = |name: &str| line[name].as_str().unwrap();
+                (field("type"), field("level"), field("text"))
+            })
+            .collect();
+        let wanted = [
+            ("log", "info", "a log 1 {a: 1}"),
+            ("info", "info", "an info"),
+            ("warning", "warning", "a warning"),
+            ("error", "error", "an error"),
+            ("debug", "debug", "a debug"),
+            ("table", "info", "[1, 2]"),
+            ("assert", "error", "an assertion"),
+        ];
+        assert_eq!(said, wanted);
+        let thrown = lines.iter().find(|line| line["kind"] == "exception").unwrap();
+        assert!(thrown["text"].as_str().unwrap().contains("thrown on purpose"));
+        assert_eq!(thrown["stack"][0]["function"], "thrower");
+        assert_eq!(thrown["stack"][0]["line"], 15);
+        let times: Vec<&str> = lines.iter().map(|line| line["time"].as_str().unwrap()).collect();
+        assert!(times.iter().all(|time| time.len() == "2026-01-29T06:43:41.714106Z".len()));
+        assert!(times.is_sorted());
+    }
+
+    #[test]
+    fn a_picture_of_the_window_is_the_window_and_one_of_the_page_is_the_page() {
+        let draft = captured("/tall");
+        check(&draft, Status::Complete, [Stored, Stored, Stored, Empty, Stored]);
+        assert_eq!(png_size(&draft, "view.png"), (1280, 800));
+        assert_eq!(png_size(&draft, "full.png"), (1280, 5000));
+    }
+
+    #[test]
+    fn the_har_has_each_hop_of_a_redirect_and_what_failed_and_no_secret() {
+        let draft = captured("/net");
+        let text = text(&draft, "network.har");
+        let har: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(har["log"]["version"], "1.2");
+        let entries = har["log"]["entries"].as_array().unwrap();
+        let of = |end: &str| {
+            let found = entries.iter().find(|entry| {
+                let url = entry["request"]["url"].as_str().unwrap();
+                url.ends_with(end)
+            });
+            found.unwrap_or_else(|| panic!("no {end} in {har:#}"))
+        };
+        assert_eq!(of("/net")["response"]["status"], 200);
+        assert_eq!(of("/net")["_resourceType"], "document");
+        assert_eq!(of("/net")["serverIPAddress"], "127.0.0.1");
+        let moved = of("/moved.svg");
+        assert_eq!(moved["response"]["status"], 302);
+        assert!(moved["response"]["redirectURL"].as_str().unwrap().ends_with("?from=moved"));
+        assert_eq!(of("/pixel.svg?from=moved")["response"]["status"], 200);
+        assert!(of("/pixel.svg?from=moved")["response"]["content"]["size"].as_u64() > Some(0));
+        let missing = of("/nowhere?a=1&b=two");
+        assert_eq!(missing["response"]["status"], 404);
+        assert_eq!(missing["request"]["method"], "POST");
+        assert_eq!(missing["request"]["queryString"][1]["value"], "two");
+        let failed = of("http://127.0.0.1:1/");
+        assert!(failed["response"]["_error"].as_str().unwrap().starts_with("net::ERR_"));
+        for secret in ["hunter2", "s3cr3t"] {
+            assert!(!text.contains(secret));
+        }
+        for entry in entries {
+            check_entry(entry);
+        }
+    }
+
+    /// Checks that an entry has what HAR 1.2 asks for.
+    fn check_entry(entry: &Value) {
+        let string = |value: &Value| assert!(value.is_string(), "{entry:#}");
+        let number = |value: &Value| assert!(value.is_number(), "{entry:#}");
+        let array = |value: &Value| assert!(value.is_array(), "{entry:#}");
+        let (request, response) = (&entry["request"], &entry["response"]);
+        string(&entry["startedDateTime"]);
+        number(&entry["time"]);
+        assert!(entry["cache"].is_object());
+        for side in [request, response] {
+            string(&side["httpVersion"]);
+            array(&side["cookies"]);
+            array(&side["headers"]);
+            number(&side["headersSize"]);
+            number(&side["bodySize"]);
+        }
+        string(&request["method"]);
+        array(&request["queryString"]);
+        number(&response["status"]);
+        string(&response["statusText"]);
+        string(&response["redirectURL"]);
+        number(&response["content"]["size"]);
+        string(&response["content"]["mimeType"]);
+        let mut sum = 0.0;
+        for phase in ["blocked", "dns", "connect", "send", "wait", "receive"] {
+            sum += entry["timings"][phase].as_f64().unwrap().max(0.0);
+        }
+        assert!((sum - entry["time"].as_f64().unwrap()).abs() < 0.01, "{entry:#}");
+    }
+
+    #[test]
+    fn pages_that_are_errors_are_pages() {
+        let site = Site::start();
+        let browser = shared();
+        for (path, status, words) in [("/nope", 404, "No such page"), ("/error", 500, "It broke")] {
+            let draft = capture(&browser, &site.url(path));
+            // The browser logs the status as an error.
+            check(&draft, Status::Complete, [Stored; 5]);
+            assert_eq!(facts(&draft)["http_status"], status);
+            assert!(text(&draft, "page.html").contains(words));
+        }
+    }
+
+    #[test]
+    fn an_address_where_nobody_answers_gives_facts_and_network_and_no_picture_of_an_error_page() {
+        let site = Site::start();
+        let browser = shared();
+        for (url, why) in [
+            (closed_address(), "net::ERR_CONNECTION_REFUSED"),
+            (site.url("/empty-error"), "net::ERR_HTTP_RESPONSE_CODE_FAILURE"),
+        ] {
+            let draft = capture(&browser, &url);
+            let facts = facts(&draft);
+            assert_eq!(facts["load_error"], why);
+            assert_eq!(draft.chosen_status(), Some(Status::Failed));
+            for name in ["view.png", "page.html", "full.png"] {
+                assert_eq!(part(&draft, name).status(), Skipped);
+            }
+            let har: Value = serde_json::from_str(&text(&draft, "network.har")).unwrap();
+            assert_eq!(har["log"]["entries"][0]["request"]["url"], url);
+        }
+    }
+
+    #[test]
+    fn a_dialog_is_dismissed_and_told() {
+        let draft = captured("/alert");
+        check(&draft, Status::Complete, [Stored; 5]);
+        let lines = console(&draft);
+        let dialog = lines.iter().find(|line| line["kind"] == "dialog").unwrap();
+        assert_eq!((&dialog["text"], &dialog["type"]), (&"look out".into(), &"alert".into()));
+        assert_eq!(facts(&draft)["title"], "Alert was dismissed");
+    }
+
+    #[test]
+    fn a_script_that_never_ends_is_stopped_and_the_page_is_taken() {
+        let draft = captured("/hang");
+        check(&draft, Status::Complete, [Stored, Stored, Stored, Empty, Stored]);
+        assert!(text(&draft, "page.html").contains("still here"));
+        assert_eq!(facts(&draft)["rescues"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_page_that_never_finishes_is_taken_as_it_stands_when_its_time_is_up() {
+        let draft = captured_within("/unfinished", 700);
+        assert_eq!(draft.chosen_status(), Some(Status::Complete));
+        let facts = facts(&draft);
+        assert_eq!(facts["load"], "timed_out");
+        assert_eq!(facts["waits"][1]["met"], false);
+        assert!(text(&draft, "page.html").contains("here"));
+        assert!(text(&draft, "network.har").contains("not finished when it was captured"));
+    }
+
+    #[test]
+    fn an_address_that_never_answers_is_a_page_that_did_not_load() {
+        let draft = captured_within("/stuck", 500);
+        assert_eq!(draft.chosen_status(), Some(Status::Failed));
+        assert_eq!(facts(&draft)["load_error"], "no response within 500 ms");
+    }
+
+    #[test]
+    fn a_page_that_leaves_while_it_loads_is_followed() {
+        let draft = captured("/leave");
+        let facts = facts(&draft);
+        assert!(facts["url"].as_str().unwrap().ends_with("/leave"));
+        assert!(facts["final_url"].as_str().unwrap().ends_with("/plain"));
+        assert!(text(&draft, "page.html").contains("Hello"));
+    }
+
+    #[test]
+    fn pages_that_are_captured_at_the_same_time_do_not_mix() {
+        let site = Site::start();
+        let browser = shared();
+        std::thread::scope(|scope| {
+            for (path, title) in [("/full", "Full"), ("/plain", "Plain"), ("/tall", "Tall")] {
+                let (browser, url) = (&browser, site.url(path));
+                scope.spawn(move || {
+                    let draft = capture(browser, &url);
+                    assert_eq!(draft.chosen_status(), Some(Status::Complete));
+                    assert_eq!(facts(&draft)["title"], title);
+                    let har: Value = serde_json::from_str(&text(&draft, "network.har")).unwrap();
+                    assert_eq!(har["log"]["entries"][0]["request"]["url"], url);
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn no_cookie_goes_from_one_capture_to_the_next() {
+        let site = Site::start();
+        let browser = shared();
+        for _ in 0..2 {
+            let draft = capture(&browser, &site.url("/cookie"));
+            assert_eq!(facts(&draft)["title"], "none");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not_of_the_web_are_refused_by_name() {
+        let browser = shared();
+        for url in ["file:///etc/hostname", "chrome://version", "data:text/html,x", "about:blank"] {
+            let refused = browser.open(url).unwrap_err();
+            assert!(matches!(refused, Error::Invalid { what: "address", .. }), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_is_not_there_or_does_not_start_is_told_with_what_to_do() {
+        for path in ["/no/such/browser", "/etc/hostname", "/bin/false", "/"] {
+            let options =
+                BrowserOptions { executable: Some(path.into()), ..BrowserOptions::default() };
+            let why = Browser::launch(options).unwrap_err();
+            assert!(matches!(why, Error::NoBrowser { .. }), "{why}");
+            assert!(why.to_string().contains("--browser PATH"), "{why}");
+            assert!(why.to_string().contains(path), "{why}");
+        }
+    }
+
+    #[test]
+    fn ten_captures_leave_no_process_and_no_folder() {
+        let site = Site::start();
+        let browser = launch(30_000);
+        let profile = browser.profile().unwrap().to_owned();
+        assert!(!processes_with(&profile).is_empty());
+        for _ in 0..10 {
+            let draft = capture(&browser, &site.url("/plain"));
+            assert_eq!(draft.chosen_status(), Some(Status::Complete));
+        }
+        drop(browser);
+        assert_eq!(processes_with(&profile), Vec::<PathBuf>::new());
+        assert!(!profile.exists());
+    }
+
+    #[test]
+    fn a_browser_that_dies_costs_the_capture_but_not_the_caller() {
+        let site = Site::start();
+        let browser = launch(30_000);
+        let profile = browser.profile().unwrap().to_owned();
+        let mut page = browser.open(&site.url("/full")).unwrap();
+        let process = browser.process_id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-KILL", &process])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let draft = draft_of(&mut page, Context::default(), &CaptureConfig::default()).unwrap();
+        // What was recorded before it died is there.
+        check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);
+        assert!(part(&draft, "page.html").reason().unwrap().contains("gone"));
+        assert!(matches!(browser.open(&site.url("/full")), Err(Error::Browser { .. })));
+        drop(page);
+        drop(browser);
+        assert!(!profile.exists());
+    }
+
+    /// The processes that have this path in their command line.
+    fn processes_with(path: &Path) -> Vec<PathBuf> {
+        static PROC: OnceLock<bool> = OnceLock::new();
+        assert!(*PROC.get_or_init(|| Path::new("/proc/self/cmdline").exists()), "Linux is needed");
+        let wanted = path.to_str().unwrap();
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = entries.map(|entry| entry.path().join("cmdline"));
+        lines
+            .filter(|line| {
+                let text = std::fs::read(line).unwrap_or_default();
+                String::from_utf8_lossy(&text).contains(wanted)
+            })
+            .collect()
+    }
+}
