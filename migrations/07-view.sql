@@ -7,14 +7,14 @@ SELECT
   site.name      AS site,
   module.name    AS module,
   component.name AS component,
-  session.name   AS session,
+  coalesce(session.name, '-') AS session,
   function.name  AS function,
   CASE snapshot.status WHEN 0 THEN 'complete' WHEN 1 THEN 'partial' WHEN 2 THEN 'minimal' ELSE 'failed' END AS status,
   (SELECT group_concat(tag.name, ', ')
      FROM snapshot_tag JOIN tag ON tag.id = tag_id WHERE snapshot_id = snapshot.id) AS tags,
   snapshot.description,
   (SELECT count(*) FROM artifact WHERE snapshot_id = snapshot.id AND artifact.status = 0) AS artifacts,
-  (SELECT total(blob.bytes) FROM artifact JOIN blob ON blob.id = blob_id
+  (SELECT coalesce(sum(blob.bytes), 0) FROM artifact JOIN blob ON blob.id = blob_id
     WHERE snapshot_id = snapshot.id) AS bytes,
   snapshot.based_on,
   snapshot.user_info

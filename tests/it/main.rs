@@ -3,7 +3,6 @@
 //! Those in `capture` and `demo` want a Chromium; `make test` installs one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[cfg(feature = "chrome")]
 mod capture;
 mod codec;
 mod diff;

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -44,6 +44,8 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("clap", &["src/bin/"]),
     ("clap_complete", &["src/bin/"]),
     ("indicatif", &["src/bin/"]),
+    ("terminal_size", &["src/bin/"]),
+    ("base64", &["src/capture/chrome/"]),
     ("env_logger", &["src/bin/"]),
     ("tiny_http", &["src/bin/tintype/demo"]),
     // The binary's way to the library.
