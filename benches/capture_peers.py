@@ -103,6 +103,7 @@ class Peer:
 def tintype(command, store, urls):
     """Captures all addresses with one browser; the times by address, in milliseconds."""
     environment = {**os.environ, "CHROME": CHROMIUM}
+    subprocess.run([*command, "init", "--quiet", "--store", str(store)], check=True)
     run = subprocess.run(
         [*command, "capture", "--json", "--store", str(store), *urls],
         stdout=subprocess.PIPE, text=True, env=environment, check=True,

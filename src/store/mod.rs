@@ -12,6 +12,7 @@ mod contexts;
 mod events;
 mod lanes;
 mod note;
+mod pool;
 mod prepare;
 mod query;
 mod schema;
@@ -27,7 +28,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior};
 use tempfile::TempDir;
 
@@ -45,11 +45,9 @@ use crate::model::snapshot::{Draft, Receipt, Snapshot};
 use crate::model::time::{Clock, SystemClock, Time};
 use lanes::Lanes;
 use note::Note;
+use pool::Readers;
 use schema::{Doing, Location};
 use writer::Queue;
-
-/// Connections that read at once; whoever needs more waits.
-const READERS_MAX: u32 = 8;
 
 /// How a store is opened, where the defaults don't do.
 pub struct Builder {
@@ -124,27 +122,20 @@ impl Builder {
         let path = location.path();
         schema::be_patient(self.busy_timeout);
         let (uri, flags) = location.reader();
-        let found = Connection::open_with_flags(&uri, flags)
+        let found = Connection::open_with_flags(uri, flags)
             .doing("opening the store")
             .and_then(|conn| schema::recognise(&conn, &path))
             .map_err(|error| schema::at(&path, error))?;
         if found < SCHEMA {
             schema::upgrade(&location).map_err(|error| schema::at(&path, error))?;
         }
-        let manager =
-            SqliteConnectionManager::file(uri).with_flags(flags).with_init(schema::set_up_reader);
-        let readers = r2d2::Pool::builder()
-            .max_size(READERS_MAX)
-            .min_idle(Some(0))
-            .test_on_check_out(false)
-            .connection_timeout(self.busy_timeout.max(Duration::from_secs(1)))
-            .build_unchecked(manager);
+        let readers = Readers::new(&location, self.busy_timeout);
         let shared = Arc::new(Shared {
             location,
             path,
             clock: self.clock,
             busy_timeout: self.busy_timeout,
-            readers: Mutex::new(Some(readers)),
+            readers,
             writer: Mutex::new(writer),
             lanes: Lanes::default(),
             queue: Queue::default(),
@@ -189,8 +180,7 @@ pub(crate) struct Shared {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     busy_timeout: Duration,
-    /// The connections that read; none once the store is closed.
-    readers: Mutex<Option<r2d2::Pool<SqliteConnectionManager>>>,
+    readers: Readers,
     /// The connection that writes, opened when something is first written.
     writer: Mutex<Option<Connection>>,
     lanes: Lanes,
@@ -427,11 +417,7 @@ impl Shared {
     /// Lends a connection that reads.
     fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         schema::be_patient(self.busy_timeout);
-        let doing = "waiting for a connection to read with";
-        let pool = locked(&self.readers).clone();
-        let pool = pool.ok_or(Error::Database { doing, source: "the store is closed".into() })?;
-        let conn =
-            pool.get().map_err(|source| Error::Database { doing, source: Box::new(source) })?;
+        let conn = self.readers.get()?;
         read(&conn).map_err(|error| schema::at(&self.path, error))
     }
 
@@ -468,7 +454,7 @@ impl Shared {
     /// Moves the write-ahead log into the file and closes the connection that writes.
     fn checkpoint(&self) -> Result<()> {
         // SQLite removes the log when its last connection closes, so ours are closed first.
-        locked(&self.readers).take();
+        self.readers.close();
         let Some(conn) = locked(&self.writer).take() else { return Ok(()) };
         // Whoever reads just now keeps the log from being emptied; it is done at the next close.
         schema::be_patient(Duration::ZERO);

@@ -87,7 +87,9 @@ fn a_delta_without_its_base_is_an_error() {
 
 #[test]
 fn what_does_not_get_smaller_is_kept_as_it_is() {
-    let noise: Vec<u8> = (0..64_u32).flat_map(|n| *frame::hash(&n.to_le_bytes()).0.as_array::<32>().unwrap()).collect();
+    let noise: Vec<u8> = (0..64_u32)
+        .flat_map(|n| *frame::hash(&n.to_le_bytes()).0.as_array::<32>().unwrap())
+        .collect();
     assert_eq!(frame::encode(&noise, None).codec, Codec::Raw);
     assert_eq!(frame::encode(b"", None).codec, Codec::Raw);
 }

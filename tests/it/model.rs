@@ -19,7 +19,9 @@ fn absurd_names_are_refused() {
     let mega = "x".repeat(1 << 20);
     let common = ["", " a", "a ", "a\nb", "a\0b", "\u{7f}", &long, &mega];
     refused::<Version>(&common);
-    refused::<Version>(&["latest", "oldest", "latest:a", "oldest:", "-v", "a/b", "a\\b", ".", ".."]);
+    refused::<Version>(&[
+        "latest", "oldest", "latest:a", "oldest:", "-v", "a/b", "a\\b", ".", "..",
+    ]);
     refused::<Tag>(&common);
     refused::<ArtifactName>(&common);
     refused::<ArtifactName>(&["a/b", "..", "a\\b", "."]);

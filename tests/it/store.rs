@@ -289,7 +289,9 @@ fn a_list_goes_on_where_it_ended() {
             let page = repo.find(&query).unwrap();
             let Some(last) = page.last() else { break };
             query = query.after(last.version.clone());
-            seen.extend(page.into_iter().map(|found| repo.content(&found.version, "data").unwrap()));
+            seen.extend(
+                page.into_iter().map(|found| repo.content(&found.version, "data").unwrap()),
+            );
         }
         let mut expected: Vec<_> = (0..25).map(|n| n.to_string().into_bytes()).collect();
         if !oldest {
@@ -552,8 +554,7 @@ fn a_lock_that_another_holds_is_told_after_the_timeout() {
     drop(Repository::init(&path).unwrap());
     let holder = rusqlite::Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let repo =
-        Repository::builder().busy_timeout(Duration::from_millis(50)).open(&path).unwrap();
+    let repo = Repository::builder().busy_timeout(Duration::from_millis(50)).open(&path).unwrap();
     match repo.create(Draft::text("x")) {
         Err(Error::Locked { path: named, .. }) => assert_eq!(named, path),
         other => panic!("{other:?}"),

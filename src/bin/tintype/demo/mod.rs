@@ -11,9 +11,7 @@ use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
 use tintype::model::time::Stopwatch;
 use tintype::ops::compare;
 use tintype::ops::verify::{self, Depth};
-use tintype::{
-    CaptureConfig, Context, Draft, Error, Repository, Snapshot, Version,
-};
+use tintype::{CaptureConfig, Context, Draft, Error, Repository, Snapshot, Version};
 
 use crate::args::{Demo, Global};
 use crate::diff;
@@ -156,9 +154,12 @@ fn products(draft: &Draft) -> Option<Value> {
     let products: Vec<Value> = list
         .split("<li")
         .skip(1)
-        .filter_map(|item| Some(json!({"name": after(item, "<h3>")?, "price": after(item, "class=\"price\">")?})))
+        .filter_map(|item| {
+            Some(json!({"name": after(item, "<h3>")?, "price": after(item, "class=\"price\">")?}))
+        })
         .collect();
-    Some(Value::from(products)).filter(|products| products.as_array().is_some_and(|all| !all.is_empty()))
+    Some(Value::from(products))
+        .filter(|products| products.as_array().is_some_and(|all| !all.is_empty()))
 }
 
 /// The difference between the last good visit and the broken one, and between its data.
@@ -181,7 +182,8 @@ fn compare_ends(repo: &Repository, visits: &[Visit], out: &Out) -> Result<(), Fa
     let console = repo.content(&broken.page, "console.jsonl").unwrap_or_default();
     for line in String::from_utf8_lossy(&console).lines().filter(|line| is_error(line)) {
         let text = serde_json::from_str::<Value>(line).unwrap_or_default();
-        let text = text["text"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+        let text =
+            text["text"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
         out.line(out.paint(RED, &format!("  the page said: {}", plain(&text))))?;
     }
     out.line(format!("  the snapshot is {}, tagged {}", failing.status.as_str(), tags(&failing)))
@@ -206,7 +208,12 @@ fn shown(compared: &compare::Compared) -> Vec<String> {
             }
             _ => String::new(),
         };
-        format!("  {}: {} → {}{lines}", pair.name, bytes(pair.before_bytes), bytes(pair.after_bytes))
+        format!(
+            "  {}: {} → {}{lines}",
+            pair.name,
+            bytes(pair.before_bytes),
+            bytes(pair.after_bytes)
+        )
     };
     compared.artifacts.iter().map(pair).collect()
 }
@@ -239,11 +246,15 @@ fn next(store: &Path, out: &Out) -> Result<(), Failure> {
         (format!("{tintype} --store {store} list --context 'shop.example/*'"), "what there is"),
         (format!("{tintype} --store {store} show latest:broken"), "all about the failure"),
         (
-            format!("{tintype} --store {store} diff latest:good latest:broken --artifact page.html"),
+            format!(
+                "{tintype} --store {store} diff latest:good latest:broken --artifact page.html"
+            ),
             "what changed on the page",
         ),
         (
-            format!("{tintype} --store {store} get latest:broken --artifact full.png -o broken.png"),
+            format!(
+                "{tintype} --store {store} get latest:broken --artifact full.png -o broken.png"
+            ),
             "the picture of it",
         ),
         (format!("sqlite3 {store} 'select * from v_snapshot limit 5'"), "without tintype"),

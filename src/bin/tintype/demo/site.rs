@@ -51,7 +51,8 @@ impl Site {
                 while let Ok(request) = server.recv() {
                     let stage = *stage.lock().unwrap_or_else(PoisonError::into_inner);
                     let answer = answer(stage, request.url());
-                    let response = Response::from_string(answer.body).with_status_code(answer.status);
+                    let response =
+                        Response::from_string(answer.body).with_status_code(answer.status);
                     let header = Header::from_bytes("Content-Type", answer.media_type);
                     // A visitor who has gone needs no answer.
                     let _ = match header {
@@ -438,8 +439,7 @@ mod tests {
         assert_eq!(first.lines().count(), second.lines().count());
         assert_eq!(changed.len(), 1);
         assert!(changed[0].0.contains("399.00 €") && changed[0].1.contains("349.00 €"));
-        let (first, mut second) =
-            (products_json(Stage::First), products_json(Stage::SmallChange));
+        let (first, mut second) = (products_json(Stage::First), products_json(Stage::SmallChange));
         assert_eq!(second["products"][5]["price_cents"], 34_900);
         second["products"][5]["price_cents"] = 39_900.into();
         assert_eq!(first, second);
