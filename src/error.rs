@@ -173,6 +173,23 @@ impl Error {
         Error::Io { path: path.as_ref().to_owned(), source }
     }
 
+    /// The same error once more, for each of several callers whom it befell together. A source
+    /// is kept as its text.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Error::Locked { path, waited } => Error::Locked { path: path.clone(), waited: *waited },
+            Error::NoSpace { path } => Error::NoSpace { path: path.clone() },
+            Error::ReadOnly { path, why } => {
+                Error::ReadOnly { path: path.clone(), why: why.clone() }
+            }
+            Error::Corrupt(damage) => Error::Corrupt(damage.clone()),
+            Error::Database { doing, source } => {
+                Error::Database { doing, source: source.to_string().into() }
+            }
+            error => Error::Database { doing: "writing", source: error.to_string().into() },
+        }
+    }
+
     /// Returns the stable word for this error that machine-readable output carries.
     pub fn kind(&self) -> &'static str {
         match self {

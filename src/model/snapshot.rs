@@ -214,7 +214,6 @@ impl Draft {
     }
 
     /// Checks what spans several fields: names, counts and sizes.
-    #[allow(dead_code)]
     pub(crate) fn check(&self) -> Result<()> {
         let too_large = |what: String, bytes: usize, limit: usize| {
             Err(Error::TooLarge { what, bytes: bytes as u64, limit: limit as u64 })
@@ -240,13 +239,35 @@ impl Draft {
         if described > DESCRIPTION_BYTES_MAX {
             return too_large("the description".into(), described, DESCRIPTION_BYTES_MAX);
         }
-        if !self.user_info.is_empty() {
-            let info = serde_json::to_vec(&self.user_info).map_or(0, |text| text.len());
-            if info > USER_INFO_BYTES_MAX {
-                return too_large("the user info".into(), info, USER_INFO_BYTES_MAX);
+        for artifact in &self.artifacts {
+            let reason = artifact.reason.as_ref().map_or(0, String::len);
+            if reason > DESCRIPTION_BYTES_MAX {
+                let what = format!("the reason of artifact {}", artifact.name);
+                return too_large(what, reason, DESCRIPTION_BYTES_MAX);
             }
         }
-        Ok(())
+        if self.user_info.is_empty() {
+            return Ok(());
+        }
+        let refuse = |why: serde_json::Error| Error::invalid("user info", "", why.to_string());
+        let info = serde_json::to_vec(&self.user_info).map_err(refuse)?;
+        if info.len() > USER_INFO_BYTES_MAX {
+            return too_large("the user info".into(), info.len(), USER_INFO_BYTES_MAX);
+        }
+        // What can be written can be nested deeper than what can be read.
+        serde_json::from_slice::<Map<String, Value>>(&info).map(drop).map_err(refuse)
+    }
+
+    /// Whether its content goes on where the newest of its place ends.
+    pub(crate) fn goes_on_in_lane(&self) -> bool {
+        self.based_on.is_none() && self.delta == DeltaPolicy::Auto
+    }
+
+    /// About the bytes of what is said about it.
+    pub(crate) fn about_bytes(&self) -> usize {
+        let described = self.description.as_ref().map_or(0, String::len);
+        let info = self.user_info.iter().map(|(key, value)| key.len() + value.to_string().len());
+        described + info.sum::<usize>()
     }
 }
 

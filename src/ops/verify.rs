@@ -96,17 +96,16 @@ pub fn verify(
     let mut report =
         Report { ok: true, problems: Vec::new(), events: 0, snapshots: 0, blobs: 0, bytes: 0 };
     progress(Progress { stage: "pages", done: 0, total: 0 });
-    let lines = match repo.read(|view| check::file(view.conn, depth == Depth::Quick)) {
-        Ok(lines) => lines,
-        Err(Error::Corrupt(damage)) => vec![damage.detail],
-        Err(error) => return Err(error),
-    };
-    report.problems.extend(
-        lines.into_iter().map(|line| problem(ProblemKind::File, Corruption::of_store(line))),
-    );
-    let note = repo.note();
+    part(&mut report, ProblemKind::File, |_, found| {
+        let lines = repo.read(|view| check::file(view.conn, depth == Depth::Quick))?;
+        lines.into_iter().for_each(|line| found(Corruption::of_store(line)));
+        Ok(())
+    })?;
+    part(&mut report, ProblemKind::File, |_, found| {
+        repo.read(|view| check::shape(view.conn, repo.in_file(), found))
+    })?;
     part(&mut report, ProblemKind::Log, |_, found| {
-        let Some(note) = note else { return Ok(()) };
+        let Some(note) = repo.note() else { return Ok(()) };
         repo.read(|view| check::note(view.conn, &note))?.into_iter().for_each(found);
         Ok(())
     })?;
@@ -115,7 +114,7 @@ pub fn verify(
             repo.read(|view| check::references(view.conn, found))
         })?;
         part(&mut report, ProblemKind::Snapshot, |report, found| {
-            let total = repo.read(|view| view.stats())?.events;
+            let total = repo.read(|view| check::events(view.conn))?;
             let mut told = |done| progress(Progress { stage: "events", done, total });
             let counted = repo.read(|view| check::log(view.conn, &mut told, found))?;
             (report.events, report.snapshots) = (counted.events, counted.snapshots);
@@ -127,7 +126,7 @@ pub fn verify(
     }
     if depth >= Depth::Data {
         part(&mut report, ProblemKind::Content, |report, found| {
-            let total = repo.read(|view| view.stats())?.blobs;
+            let total = repo.read(|view| check::blobs(view.conn))?;
             let mut data = check::DataCheck::default();
             // A view for each page: the write-ahead log must not wait for all of this.
             while repo.read(|view| data.step(view.conn, found))? {
@@ -151,7 +150,6 @@ fn part(
     match check(report, &mut |damage| found.push(damage)) {
         Ok(()) => {}
         Err(Error::Corrupt(damage)) => found.push(damage),
-        Err(error @ Error::Database { .. }) => found.push(Corruption::of_store(error.to_string())),
         Err(error) => return Err(error),
     }
     report.problems.extend(found.into_iter().map(|damage| problem(kind, damage)));

@@ -69,16 +69,13 @@ pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Row>> {
     .doing("looking for content")
 }
 
-/// All blobs in the order of their numbers, from `after` on, at most `limit`.
-pub(crate) fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Row>> {
+/// The numbers of blobs in their order, from `after` on, at most `limit`.
+pub(crate) fn ids(conn: &Connection, after: i64, limit: usize) -> Result<Vec<i64>> {
     let doing = "listing content";
     let mut list = conn
-        .prepare_cached(
-            "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
-             FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2",
-        )
+        .prepare_cached("SELECT id FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2")
         .doing(doing)?;
-    let rows = list.query_map(params![after, limit as i64], row).doing(doing)?;
+    let rows = list.query_map(params![after, limit as i64], |row| row.get(0)).doing(doing)?;
     rows.collect::<rusqlite::Result<_>>().doing(doing)
 }
 
@@ -140,36 +137,56 @@ fn fits(base: &Link, bytes: u64) -> bool {
 
 /// Reads a blob's content through its chain and checks it.
 pub(crate) fn read(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
-    let mut steps: Vec<(i64, usize, Vec<u8>)> = Vec::new();
-    let mut next = Some(row.id);
+    read_on(conn, row, &|_| None)
+}
+
+/// Reads a blob's content and checks it, on the nearest base whose content is `at_hand`.
+pub(crate) fn read_on(
+    conn: &Connection,
+    row: &Row,
+    at_hand: &dyn Fn(i64) -> Option<Arc<[u8]>>,
+) -> Result<Vec<u8>> {
     let damaged = |detail: &str| Error::from(Corruption::of_blob(row.hash, detail));
+    let mut steps: Vec<(Codec, usize, Vec<u8>)> = Vec::new();
+    let mut base: Option<Arc<[u8]>> = None;
+    let mut held = 0;
+    let mut next = Some(row.id);
     while let Some(id) = next {
-        if steps.len() > DEPTH_MAX as usize {
+        // A frame is never larger than its content, so no chain that was written holds more.
+        if steps.len() > DEPTH_MAX as usize || held > CONTENT_BYTES_MAX {
             return Err(damaged("lies deeper in deltas than any is written"));
         }
         let step = conn
             .prepare_cached("SELECT codec, bytes, data, base_id FROM blob WHERE id = ?1")
             .and_then(|mut find| {
                 find.query_row([id], |row| {
-                    Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?))
+                    Ok((
+                        row.get(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, Vec<u8>>(2)?,
+                        row.get::<_, Option<i64>>(3)?,
+                    ))
                 })
                 .optional()
             })
             .doing("reading content")?
             .ok_or_else(|| damaged("lacks the content that it is a delta on"))?;
-        let (codec, bytes, data, base) = step;
+        let (code, bytes, data, below) = step;
         let bytes = usize::try_from(bytes)
             .ok()
             .filter(|bytes| *bytes <= CONTENT_BYTES_MAX)
             .ok_or_else(|| damaged("or a base of it has an impossible length"))?;
+        let codec = codec(code).ok_or_else(|| damaged("is coded in a way that is not known"))?;
+        held += data.len();
         steps.push((codec, bytes, data));
-        next = base;
+        base = below.and_then(at_hand);
+        next = below.filter(|_| base.is_none());
     }
     let mut content: Option<Vec<u8>> = None;
-    for (code, bytes, data) in steps.into_iter().rev() {
-        let codec = codec(code).ok_or_else(|| damaged("is coded in a way that is not known"))?;
-        let decoded = frame::decode(codec, &data, content.as_deref(), bytes)
-            .map_err(|error| damaged(&error.to_string()))?;
+    for (codec, bytes, data) in steps.into_iter().rev() {
+        let on = content.as_deref().or(base.as_deref());
+        let decoded =
+            frame::decode(codec, &data, on, bytes).map_err(|error| damaged(&error.to_string()))?;
         content = Some(decoded);
     }
     let content = content.unwrap_or_default();
@@ -177,13 +194,6 @@ pub(crate) fn read(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
         return Err(damaged("does not match its hash"));
     }
     Ok(content)
-}
-
-/// The data of a blob as it is kept.
-pub(crate) fn data(conn: &Connection, id: i64) -> Result<Vec<u8>> {
-    conn.prepare_cached("SELECT data FROM blob WHERE id = ?1")
-        .and_then(|mut find| find.query_row([id], |row| row.get(0)))
-        .doing("reading content")
 }
 
 /// The codec of a code in the file.
@@ -229,7 +239,11 @@ pub(crate) fn insert(
     let base = match &encoded.slot {
         None => None,
         Some(slot) => match find(conn, &slot.base.hash)? {
-            Some(base) if fits(&Link::from(&base), bytes) => Some(base),
+            Some(base)
+                if base.position == slot.base.position && fits(&Link::from(&base), bytes) =>
+            {
+                Some(base)
+            }
             _ => return Ok(None),
         },
     };

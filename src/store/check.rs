@@ -10,12 +10,11 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
 use crate::codec::digest::Fields;
-use crate::codec::frame;
 use crate::error::{Corruption, Error, Result};
-use crate::store::blobs::{self, Row};
+use crate::store::blobs;
 use crate::store::events::{self, Event, Kind};
 use crate::store::note::Note;
-use crate::store::schema::Doing;
+use crate::store::schema::{self, Doing};
 use crate::store::snapshots::{self, Record};
 
 /// Snapshots that are read at once.
@@ -49,20 +48,78 @@ pub(crate) fn references(conn: &Connection, found: &mut dyn FnMut(Corruption)) -
 
 /// Whether the log came as far as the note beside the file says.
 pub(crate) fn note(conn: &Connection, note: &Note) -> Result<Option<Corruption>> {
-    let head = events::head(conn)?;
-    if note.head.seq > head.seq {
-        return Ok(Some(Corruption::of_store(format!(
-            "the log ends at event {}, but had come to {}: what was committed since is lost",
-            head.seq, note.head.seq
-        ))));
+    if events::passes(conn, &note.head)? {
+        return Ok(None);
     }
-    let chain: Option<[u8; 16]> = conn
-        .query_row("SELECT chain FROM event WHERE seq = ?1", [note.head.seq], |row| row.get(0))
-        .optional()
-        .doing("checking the log")?;
-    Ok((chain != Some(note.head.chain)).then(|| {
-        Corruption::of_store(format!("event {} is not the one that was noted", note.head.seq))
-    }))
+    let (had, head) = (note.head.seq, events::head(conn)?.seq);
+    Ok(Some(Corruption::of_store(match had > head {
+        true => format!(
+            "the log ends at event {head}, but had come to {had}: what was committed since is lost"
+        ),
+        false => format!(
+            "event {had} is not the one that was committed: what followed some event before it was \
+             lost, and other events were written since"
+        ),
+    })))
+}
+
+/// Whether the file is made as a fresh one is: its schema word for word, and its settings.
+pub(crate) fn shape(
+    conn: &Connection,
+    in_file: bool,
+    found: &mut dyn FnMut(Corruption),
+) -> Result<()> {
+    let doing = "checking the schema";
+    let (here, fresh) = (schema::statements(conn)?, schema::fresh_statements()?);
+    for [kind, name, ..] in fresh.iter().filter(|statement| !here.contains(statement)) {
+        found(Corruption::of_store(format!("{kind} {name} is missing or was changed")));
+    }
+    let known = |name: &String| fresh.iter().any(|[_, known, ..]| known == name);
+    for [kind, name, ..] in here.iter().filter(|[_, name, ..]| !known(name)) {
+        found(Corruption::of_store(format!("{kind} {name} does not belong to a store")));
+    }
+    for (setting, value) in schema::SETTINGS {
+        let is: i64 = conn.pragma_query_value(None, setting, |row| row.get(0)).doing(doing)?;
+        if is != value && in_file {
+            found(Corruption::of_store(format!("{setting} is {is} instead of {value}")));
+        }
+    }
+    let mode: String =
+        conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).doing(doing)?;
+    if in_file && mode != "wal" {
+        found(Corruption::of_store(format!("journal_mode is {mode} instead of wal")));
+    }
+    let odd: i64 = conn
+        .query_row(
+            "SELECT (SELECT count(*) FROM place LEFT JOIN place AS parent ON parent.id = place.parent_id
+                      WHERE place.level <> coalesce(parent.level + 1, 0))
+                  + (SELECT count(*) FROM lane
+                      WHERE NOT EXISTS (SELECT 1 FROM place WHERE id = place_id AND level = 4)
+                         OR NOT EXISTS (SELECT 1 FROM name WHERE id = name_id)
+                         OR blob_id > (SELECT coalesce(max(id), 0) FROM blob))
+                  + (SELECT count(*) FROM sqlite_sequence WHERE name <> 'blob')
+                  + (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blob'), 0)
+                            < coalesce(max(id), 0) FROM blob)",
+            [],
+            |row| row.get(0),
+        )
+        .doing(doing)?;
+    if odd > 0 {
+        found(Corruption::of_store(format!(
+            "{odd} rows of place, lane or sqlite_sequence are damaged"
+        )));
+    }
+    Ok(())
+}
+
+/// How many events there are, as the store's row says.
+pub(crate) fn events(conn: &Connection) -> Result<u64> {
+    Ok(events::head(conn)?.seq.max(0) as u64)
+}
+
+/// How many contents there are.
+pub(crate) fn blobs(conn: &Connection) -> Result<u64> {
+    conn.query_row("SELECT count(*) FROM blob", [], |row| row.get(0)).doing("counting contents")
 }
 
 /// Counts of what the log was compared with.
@@ -87,7 +144,10 @@ pub(crate) fn log(
         counted.events += 1;
         seq += 1;
         if event.seq != seq {
-            found(Corruption::of_store(format!("events {seq} to {} are missing", event.seq - 1)));
+            found(Corruption::of_store(format!(
+                "event {seq} should follow, but {} does",
+                event.seq
+            )));
             seq = event.seq;
         } else if events::chain(&before, &event) != event.chain {
             found(Corruption::of_store(format!("event {seq} does not follow from the one before")));
@@ -294,6 +354,8 @@ pub(crate) fn chains(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Re
             "SELECT blob.id FROM blob LEFT JOIN blob AS base ON base.id = blob.base_id
              WHERE blob.depth <> CASE WHEN blob.base_id IS NULL THEN 0 ELSE base.depth + 1 END
                 OR blob.chain_bytes <> blob.bytes + coalesce(base.chain_bytes, 0)
+                OR (blob.base_id IS NULL) <> (blob.position = 0)
+                OR blob.position <= base.position
              UNION
              SELECT max(id) FROM blob GROUP BY hash HAVING count(*) > 1",
         )
@@ -354,19 +416,17 @@ impl DataCheck {
         conn: &Connection,
         found: &mut dyn FnMut(Corruption),
     ) -> Result<bool> {
-        let page = blobs::page(conn, self.after, BATCH)?;
-        for row in &page {
-            self.after = row.id;
+        let page = blobs::ids(conn, self.after, BATCH)?;
+        for id in &page {
+            self.after = *id;
             self.blobs += 1;
-            self.bytes += row.bytes;
-            match self.decode(conn, row) {
-                Ok(content) if frame::hash(&content) == row.hash => self.keep(row.id, content),
-                Ok(_) => {
-                    let damage = Corruption::of_blob(row.hash, "does not match its hash");
-                    holders(conn, row.id, damage)?.into_iter().for_each(&mut *found);
+            match self.decode(conn, *id) {
+                Ok(content) => {
+                    self.bytes += content.len() as u64;
+                    self.keep(*id, content);
                 }
                 Err(Error::Corrupt(damage)) => {
-                    holders(conn, row.id, damage)?.into_iter().for_each(&mut *found);
+                    holders(conn, *id, damage)?.into_iter().for_each(&mut *found);
                 }
                 Err(error) => return Err(error),
             }
@@ -375,17 +435,10 @@ impl DataCheck {
     }
 
     /// Decodes on the base where that was checked already, else through the whole chain.
-    fn decode(&self, conn: &Connection, row: &Row) -> Result<Arc<[u8]>> {
-        let base = row.base.and_then(|base| self.contents.get(&base));
-        let content = match (base, blobs::codec(row.codec)) {
-            (Some(base), Some(codec)) => {
-                let data = blobs::data(conn, row.id)?;
-                frame::decode(codec, &data, Some(base), row.bytes as usize)
-                    .map_err(|error| Corruption::of_blob(row.hash, error.to_string()))?
-            }
-            _ => blobs::read(conn, row)?,
-        };
-        Ok(content.into())
+    fn decode(&self, conn: &Connection, id: i64) -> Result<Arc<[u8]>> {
+        let row = blobs::by_id(conn, id)?
+            .ok_or_else(|| Corruption::of_store("content went while it was checked"))?;
+        Ok(blobs::read_on(conn, &row, &|id| self.contents.get(&id).cloned())?.into())
     }
 
     fn keep(&mut self, id: i64, content: Arc<[u8]>) {

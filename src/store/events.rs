@@ -81,7 +81,7 @@ pub(crate) fn init(conn: &Connection, now: Time) -> Result<()> {
     let mut log = Log::begin(conn)?;
     let digest = digest_of_store(&uuid, now.micros());
     log.append(conn, now, Kind::Init, None, None, digest)?;
-    log.end(conn)
+    log.end(conn).map(drop)
 }
 
 /// Reads where the chain stands.
@@ -92,6 +92,15 @@ pub(crate) fn head(conn: &Connection) -> Result<Head> {
         })
         .doing("reading the head of the log")?
         .ok_or_else(|| Corruption::of_store("the store's own row is missing").into())
+}
+
+/// Whether the log passes through a head that was noted.
+pub(crate) fn passes(conn: &Connection, noted: &Head) -> Result<bool> {
+    let chain: Option<Digest> = conn
+        .prepare_cached("SELECT chain FROM event WHERE seq = ?1")
+        .and_then(|mut find| find.query_row([noted.seq], |row| row.get(0)).optional())
+        .doing("reading the log")?;
+    Ok(chain == Some(noted.chain))
 }
 
 /// Events being written in one transaction.
@@ -162,15 +171,15 @@ impl Log {
         Ok(())
     }
 
-    /// Keeps the new head, where there is one.
-    pub(crate) fn end(self, conn: &Connection) -> Result<()> {
+    /// Keeps the new head, and gives it, where there is one.
+    pub(crate) fn end(self, conn: &Connection) -> Result<Option<Head>> {
         if self.head == self.begun {
-            return Ok(());
+            return Ok(None);
         }
         conn.prepare_cached("UPDATE store SET head_seq = ?1, head_chain = ?2")
             .and_then(|mut update| update.execute(params![self.head.seq, self.head.chain]))
             .doing("writing the head of the log")?;
-        Ok(())
+        Ok(Some(self.head))
     }
 }
 

@@ -24,8 +24,8 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -38,6 +38,7 @@ pub use stats::Stats;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
+use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
 use crate::model::id::{Tag, Version};
 use crate::model::query::{Query, Selector};
@@ -48,6 +49,9 @@ use note::Note;
 use pool::Readers;
 use schema::{Doing, Location};
 use writer::Queue;
+
+/// The longest that locks are waited for, however long a caller asks for.
+const BUSY_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How a store is opened, where the defaults don't do.
 pub struct Builder {
@@ -70,7 +74,7 @@ impl Builder {
 
     /// Waits so long for locks of other processes; [`BUSY_TIMEOUT`] unless told.
     pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
-        self.busy_timeout = busy_timeout;
+        self.busy_timeout = busy_timeout.min(BUSY_TIMEOUT_MAX);
         self
     }
 
@@ -86,6 +90,7 @@ impl Builder {
     ///
     /// Fails with `StoreExists` where anything stands there.
     pub fn init(self, path: impl AsRef<Path>) -> Result<Repository> {
+        schema::be_patient(self.busy_timeout);
         let location = Location::File(path.as_ref().to_owned());
         schema::create(&location, self.clock.now())
             .map_err(|error| schema::at(path.as_ref(), error))?;
@@ -98,6 +103,7 @@ impl Builder {
     /// open, so a thread must not write from within a view of its own.
     pub fn in_memory(self) -> Result<Repository> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
+        schema::be_patient(self.busy_timeout);
         let name = format!("tintype-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let location = Location::Memory(name);
         let keeper = schema::create(&location, self.clock.now())?;
@@ -106,6 +112,7 @@ impl Builder {
 
     /// Makes a store in a new folder for temporary files, gone with its last handle.
     pub fn temporary(self) -> Result<Repository> {
+        schema::be_patient(self.busy_timeout);
         let folder = TempDir::with_prefix("tintype-")
             .map_err(|source| Error::io(std::env::temp_dir(), source))?;
         let location = Location::File(folder.path().join("tintype.db"));
@@ -123,13 +130,14 @@ impl Builder {
         schema::be_patient(self.busy_timeout);
         let (uri, flags) = location.reader();
         let found = Connection::open_with_flags(uri, flags)
+            .and_then(|conn| schema::make_patient(&conn).map(|()| conn))
             .doing("opening the store")
             .and_then(|conn| schema::recognise(&conn, &path))
             .map_err(|error| schema::at(&path, error))?;
         if found < SCHEMA {
             schema::upgrade(&location).map_err(|error| schema::at(&path, error))?;
         }
-        let readers = Readers::new(&location, self.busy_timeout);
+        let readers = Readers::new(&location);
         let shared = Arc::new(Shared {
             location,
             path,
@@ -137,6 +145,8 @@ impl Builder {
             busy_timeout: self.busy_timeout,
             readers,
             writer: Mutex::new(writer),
+            writing: Mutex::new(None),
+            uuid: OnceLock::new(),
             lanes: Lanes::default(),
             queue: Queue::default(),
             last: Mutex::new(Time::MIN),
@@ -183,6 +193,10 @@ pub(crate) struct Shared {
     readers: Readers,
     /// The connection that writes, opened when something is first written.
     writer: Mutex<Option<Connection>>,
+    /// The thread that is within a transaction that writes.
+    writing: Mutex<Option<ThreadId>>,
+    /// The store's own id, once it was read.
+    uuid: OnceLock<Digest>,
     lanes: Lanes,
     queue: Queue,
     /// The last time that was told, so that no two are the same.
@@ -233,14 +247,21 @@ impl Repository {
             .version
             .clone()
             .unwrap_or_else(|| Version::made_at(time, shared.salt.fetch_add(1, Ordering::Relaxed)));
-        shared.reading(|conn| prepare::prepare(conn, &shared.lanes, draft, version, time))
+        prepare::prepare(shared, draft, version, time)
     }
 
     /// Puts a prepared snapshot into the queue of the writing thread, and does not wait.
     ///
     /// Snapshots are written in the order in which one thread submits them.
     pub fn submit(&self, prepared: Prepared) -> Ticket {
+        self.enqueue(prepared, false)
+    }
+
+    fn enqueue(&self, prepared: Prepared, awaited: bool) -> Ticket {
         let shared = &self.handle.shared;
+        if let Err(error) = shared.refuse_nested() {
+            return Ticket::refused(error);
+        }
         for content in &prepared.contents {
             if let Some(chain) = content.chain_after() {
                 shared.lanes.keep(content.hash, content.content.clone());
@@ -254,15 +275,16 @@ impl Repository {
             let spawned = std::thread::Builder::new().name(name).spawn(move || writer::run(shared));
             match spawned {
                 Ok(spawned) => *thread = Some(spawned),
-                // The ticket will say that nobody writes.
-                Err(error) => {
-                    log::error!("the writing thread can't be started: {error}");
-                    self.handle.shared.queue.close();
+                Err(source) => {
+                    return Ticket::refused(Error::Database {
+                        doing: "starting the writing thread",
+                        source: Box::new(source),
+                    });
                 }
             }
         }
         drop(thread);
-        self.handle.shared.queue.push(prepared)
+        self.handle.shared.queue.push(prepared, awaited)
     }
 
     /// Stores a snapshot and gives its version. It is durable then.
@@ -273,7 +295,7 @@ impl Repository {
     /// Stores a snapshot and tells what that came to. It is durable then.
     pub fn store(&self, draft: Draft) -> Result<Receipt> {
         let prepared = self.prepare(draft)?;
-        self.submit(prepared).wait()
+        self.enqueue(prepared, true).wait()
     }
 
     /// Does work that stores many snapshots with [`submit`](Repository::submit): until it ends,
@@ -284,12 +306,16 @@ impl Repository {
 
     /// Changes the store in one transaction, committed where `change` returns `Ok` and undone
     /// where it returns an error or panics.
+    ///
+    /// Within `change` the transaction is the only way to write; writing through the repository
+    /// on the same thread is an error. Others wait meanwhile.
     pub fn write<T>(&self, change: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
         self.handle.shared.write(change)
     }
 
     /// Reads in one stable view. It is meant to be short: while a view is open, the write-ahead
-    /// log can't be moved into the file.
+    /// log can't be moved into the file. Within `read`, ask the view, not the repository: that
+    /// would take another of the few connections.
     pub fn read<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T>) -> Result<T> {
         let shared = &self.handle.shared;
         shared.reading(|conn| {
@@ -341,9 +367,12 @@ impl Repository {
     /// How far the log had come, as the note beside the file says, if it is there and is of this
     /// store.
     pub(crate) fn note(&self) -> Option<Note> {
-        let note = note::read(&self.handle.shared.path)?;
-        let own = self.read(|view| uuid(view.conn)).ok()?;
-        Some(note).filter(|note| note.store == own)
+        self.handle.shared.note()
+    }
+
+    /// Whether the store is in a file, rather than in memory.
+    pub(crate) fn in_file(&self) -> bool {
+        matches!(self.handle.shared.location, Location::File(_))
     }
 
     /// How often this handle and its clones committed: each commit waited once for the disk.
@@ -391,19 +420,30 @@ impl Shared {
                 .query_row("SELECT random() & 0x1ffffff", [], |row| row.get(0))
                 .doing("opening the store")?;
             self.salt.store(seed, Ordering::Relaxed);
-            if let (Location::File(path), Some(note)) = (&self.location, note::read(&self.path)) {
-                let head = events::head(conn)?;
-                if note.store == uuid(conn)? && note.head.seq > head.seq {
-                    log::warn!(
-                        "{} has {} events, but there were {}: its write-ahead log lost its end",
-                        path.display(),
-                        head.seq,
-                        note.head.seq
-                    );
-                }
+            // Another handle of the same file can't have set it: this is the first to look.
+            let _ = self.uuid.set(uuid(conn)?);
+            if let Some(note) = self.note()
+                && let Some(damage) = check::note(conn, &note)?
+            {
+                log::warn!("{}: {damage}", self.path.display());
             }
             Ok(())
         })
+    }
+
+    /// The note beside the file, if there is one and it is of this store.
+    fn note(&self) -> Option<Note> {
+        let Location::File(path) = &self.location else { return None };
+        note::read(path).filter(|note| Some(&note.store) == self.uuid.get())
+    }
+
+    /// Fails where this thread is within a transaction that writes: it would wait for itself.
+    fn refuse_nested(&self) -> Result<()> {
+        if *locked(&self.writing) == Some(std::thread::current().id()) {
+            let source = "this thread is within a transaction; write through that".into();
+            return Err(Error::Database { doing: "beginning to write", source });
+        }
+        Ok(())
     }
 
     /// The present moment, later than any that was told before.
@@ -426,9 +466,19 @@ impl Shared {
         &self,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
+        /// Says that nobody writes any more, however the writing ended.
+        struct Writing<'s>(&'s Mutex<Option<ThreadId>>);
+        impl Drop for Writing<'_> {
+            fn drop(&mut self) {
+                *locked(self.0) = None;
+            }
+        }
+        self.refuse_nested()?;
         let written = || -> Result<T> {
             schema::be_patient(self.busy_timeout);
             let mut writer = locked(&self.writer);
+            *locked(&self.writing) = Some(std::thread::current().id());
+            let _writing = Writing(&self.writing);
             let conn = match &mut *writer {
                 Some(conn) => conn,
                 none => none.insert(self.location.open_writer()?),
@@ -438,13 +488,15 @@ impl Shared {
                 .doing("beginning to write")?;
             let mut tx = Transaction::begin(&sql, &self.lanes, self.now())?;
             let value = change(&mut tx)?;
-            let before = events::head(&sql)?;
             let head = tx.end()?;
-            let store = uuid(&sql)?;
             sql.commit().doing("committing")?;
             self.commits.fetch_add(1, Ordering::Relaxed);
-            if let (Location::File(path), true) = (&self.location, head != before) {
-                note::raise(path, Note { store, head });
+            if let (Location::File(path), Some(head), Some(store)) =
+                (&self.location, head, self.uuid.get())
+            {
+                note::raise(path, Note { store: *store, head }, |noted| {
+                    events::passes(conn, noted).unwrap_or(false)
+                });
             }
             Ok(value)
         };

@@ -2,14 +2,17 @@
 //!
 //! SQLite drops what follows a damaged byte in its write-ahead log without a word: committed
 //! changes are gone and the file is whole. The note lets that be seen. It is written after each
-//! commit, not synchronised to the disk, only ever raised, and ignored where it belongs to
-//! another store. A store without its note is a good store.
+//! commit, not synchronised to the disk, and ignored where it is damaged or belongs to another
+//! store. A store without its note is a good store.
+//!
+//! **Invariant:** a note is only raised, and only along the log that it tells of. Once the log
+//! has lost its end, what is written later does not cover that up.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::codec::digest::Digest;
+use crate::codec::digest::{Digest, Fields};
 use crate::store::events::Head;
 
 /// A note: which store, and how far its log had come.
@@ -19,37 +22,52 @@ pub(crate) struct Note {
     pub(crate) head: Head,
 }
 
+impl Note {
+    /// One line: the store's id, the last event's number, its chain, and the digest of all three.
+    fn line(&self) -> String {
+        let Note { store, head } = self;
+        let digest = Fields::new().bytes(store).number(head.seq).bytes(&head.chain).digest();
+        format!("{} {:020} {} {}\n", hex(store), head.seq, hex(&head.chain), hex(&digest))
+    }
+}
+
 fn path_of(store: &Path) -> PathBuf {
     let mut path = store.as_os_str().to_owned();
     path.push("-head");
     path.into()
 }
 
-/// Reads the note of a store; none where there is none, or none that can be read.
+/// Reads the note of a store; none where there is none, or none that can be believed.
 pub(crate) fn read(store: &Path) -> Option<Note> {
-    parse(&mut File::open(path_of(store)).ok()?)
+    let mut file = File::open(path_of(store)).ok()?;
+    file.lock_shared().ok()?;
+    parse(&mut file)
 }
 
-/// Raises the note of a store to `note`. Failing to is no failure of what was committed.
-pub(crate) fn raise(store: &Path, note: Note) {
-    if let Err(error) = try_raise(store, note) {
+/// Raises the note of a store to `note`, where the log that ends there passes through what was
+/// noted before, as `passes` tells. Failing to is no failure of what was committed.
+pub(crate) fn raise(store: &Path, note: Note, passes: impl FnOnce(&Head) -> bool) {
+    if let Err(error) = try_raise(store, note, passes) {
         log::warn!("the note beside {} was not written: {error}", store.display());
     }
 }
 
-fn try_raise(store: &Path, note: Note) -> io::Result<()> {
+fn try_raise(store: &Path, note: Note, passes: impl FnOnce(&Head) -> bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path_of(store))?;
-    file.lock()?;
-    let raised = parse(&mut file)
-        .is_some_and(|known| known.store == note.store && known.head.seq >= note.head.seq);
-    if raised {
+    // Whoever holds it raises it too, and the next commit raises it further.
+    if file.try_lock().is_err() {
         return Ok(());
     }
-    let line = format!("{} {:020} {}\n", hex(&note.store), note.head.seq, hex(&note.head.chain));
+    if let Some(noted) = parse(&mut file).filter(|noted| noted.store == note.store)
+        && (noted.head.seq >= note.head.seq || !passes(&noted.head))
+    {
+        return Ok(());
+    }
+    let line = note.line();
     file.seek(SeekFrom::Start(0))?;
     file.write_all(line.as_bytes())?;
     file.set_len(line.len() as u64)
@@ -61,7 +79,8 @@ fn parse(file: &mut File) -> Option<Note> {
     let mut words = text.split_ascii_whitespace();
     let store = unhex(words.next()?)?;
     let seq = words.next()?.parse().ok()?;
-    Some(Note { store, head: Head { seq, chain: unhex(words.next()?)? } })
+    let note = Note { store, head: Head { seq, chain: unhex(words.next()?)? } };
+    Some(note).filter(|note| note.line() == text)
 }
 
 fn hex(digest: &Digest) -> String {

@@ -14,6 +14,9 @@ use crate::store::schema::{self, Location};
 
 /// Connections that read at once; whoever needs more waits.
 const READERS_MAX: u32 = 8;
+/// How long a connection is waited for. Readers are short, so that this is a store whose file can
+/// no longer be opened.
+const LENT_MAX: Duration = Duration::from_secs(60);
 /// How long closing waits for the pool's own thread to let go of what it has just opened.
 const LET_GO: Duration = Duration::from_secs(1);
 
@@ -26,7 +29,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// A pool for a store; connections are opened when they are first needed.
-    pub(crate) fn new(location: &Location, patience: Duration) -> Self {
+    pub(crate) fn new(location: &Location) -> Self {
         let (uri, flags) = location.reader();
         let open = Arc::new(());
         let manager = Manager {
@@ -39,7 +42,7 @@ impl Readers {
             .max_size(READERS_MAX)
             .min_idle(Some(0))
             .test_on_check_out(false)
-            .connection_timeout(patience.max(Duration::from_secs(1)))
+            .connection_timeout(LENT_MAX)
             .build_unchecked(manager);
         Readers { pool: Mutex::new(Some(pool)), open }
     }

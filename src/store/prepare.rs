@@ -1,6 +1,8 @@
-//! Drafts made ready: hashed, encoded and checked, with no lock held.
+//! Drafts made ready: hashed, encoded and checked, with no lock held and no connection kept.
 
 use std::sync::Arc;
+
+use rusqlite::Connection;
 
 use crate::codec::frame;
 use crate::error::{Error, Result};
@@ -11,21 +13,23 @@ use crate::model::snapshot::{DeltaPolicy, Draft};
 use crate::model::time::Time;
 use crate::store::blobs::{self, CONTENT_BYTES_MAX, Encoded, Link, Slot};
 use crate::store::lanes::{Lane, Lanes};
-use crate::store::snapshots;
-use rusqlite::Connection;
+use crate::store::{Shared, snapshots};
 
 /// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
 #[derive(Debug)]
 pub struct Prepared {
     pub(crate) draft: Draft,
     pub(crate) version: Version,
+    /// Whether the version was made, not chosen.
+    pub(crate) made: bool,
     pub(crate) time: Time,
     /// One for each artifact of the draft that has content, in its order.
     pub(crate) contents: Vec<PreparedContent>,
 }
 
 impl Prepared {
-    /// The version that the snapshot will have.
+    /// The version that the snapshot will have. One that was made, and that another process has
+    /// made too, is made anew when the snapshot is stored: the receipt tells.
     pub fn version(&self) -> &Version {
         &self.version
     }
@@ -35,9 +39,15 @@ impl Prepared {
         self.time
     }
 
-    /// The bytes of all its content.
-    pub(crate) fn bytes(&self) -> usize {
-        self.contents.iter().map(|content| content.content.len()).sum()
+    /// About the bytes that it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        /// What a prepared snapshot takes beside its contents, its user info aside.
+        const ITSELF: usize = 4 * 1024;
+        let frame = |content: &PreparedContent| {
+            content.encoded.as_ref().map_or(0, |encoded| encoded.frame.data.len())
+        };
+        let contents = self.contents.iter().map(|content| content.content.len() + frame(content));
+        ITSELF + self.draft.about_bytes() + contents.sum::<usize>()
     }
 }
 
@@ -79,16 +89,16 @@ pub(crate) fn lane(context: &Context, artifact: &DraftArtifact) -> Lane {
 
 /// Makes a draft ready. `version` and `time` are those that it will have.
 pub(crate) fn prepare(
-    conn: &Connection,
-    lanes: &Lanes,
+    shared: &Shared,
     draft: Draft,
     version: Version,
     time: Time,
 ) -> Result<Prepared> {
     draft.check()?;
     if let Some(base) = &draft.based_on {
-        snapshots::require(conn, base)?;
+        shared.reading(|conn| snapshots::require(conn, base))?;
     }
+    let lanes = &shared.lanes;
     let mut contents: Vec<PreparedContent> = Vec::with_capacity(draft.artifacts.len());
     for artifact in &draft.artifacts {
         let Some(content) = artifact.content.clone() else { continue };
@@ -101,19 +111,31 @@ pub(crate) fn prepare(
         }
         let hash = frame::hash(&content);
         let lane = lane(&draft.context, artifact);
-        let known = contents.iter().any(|earlier| earlier.hash == hash)
-            || lanes_hold(lanes, &lane, &hash)
-            || blobs::find(conn, &hash)?.is_some();
+        let mut known =
+            contents.iter().any(|earlier| earlier.hash == hash) || lanes_hold(lanes, &lane, &hash);
         let mut prepared =
             PreparedContent { hash, content, lane, encoded: None, chain: Arc::new([]) };
         if !known {
-            prepared.chain = chain_for(conn, lanes, &draft, artifact, &prepared.lane)?;
-            let base = base_for(conn, lanes, &prepared)?;
-            prepared.encoded = Some(blobs::encode(&prepared.content, base)?);
+            // A connection is lent for the looking up only: encoding takes much longer.
+            let base = shared.reading(|conn| {
+                known = blobs::find(conn, &hash)?.is_some();
+                if known {
+                    return Ok(None);
+                }
+                prepared.chain = match lanes.chain(&prepared.lane) {
+                    Some(chain) if draft.goes_on_in_lane() => chain,
+                    _ => chain_for(conn, &draft, artifact)?,
+                };
+                base_for(conn, lanes, &prepared)
+            })?;
+            if !known {
+                prepared.encoded = Some(blobs::encode(&prepared.content, base)?);
+            }
         }
         contents.push(prepared);
     }
-    Ok(Prepared { draft, version, time, contents })
+    let made = draft.version.is_none();
+    Ok(Prepared { draft, version, made, time, contents })
 }
 
 /// Whether the content is the end of its lane: prepared just now, and perhaps not committed.
@@ -121,29 +143,28 @@ fn lanes_hold(lanes: &Lanes, lane: &Lane, hash: &BlobHash) -> bool {
     lanes.chain(lane).is_some_and(|chain| chain.iter().any(|link| link.hash == *hash))
 }
 
-/// The chain that content goes on: that of the version it is based on, else that of its lane.
+/// The chain that content goes on, as the file says it: that of the version it is based on, else
+/// that of its lane. A damaged one is none: the content is kept whole.
 pub(crate) fn chain_for(
     conn: &Connection,
-    lanes: &Lanes,
     draft: &Draft,
     artifact: &DraftArtifact,
-    lane: &Lane,
 ) -> Result<Arc<[Link]>> {
     if draft.delta == DeltaPolicy::Never {
         return Ok(Arc::new([]));
     }
     let newest = match &draft.based_on {
         Some(base) => snapshots::counterpart(conn, base, &artifact.name)?,
-        None => {
-            if let Some(chain) = lanes.chain(lane) {
-                return Ok(chain);
-            }
-            snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?
-        }
+        None => snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?,
     };
-    match newest {
-        Some(blob) => Ok(blobs::chain(conn, blob)?.into()),
+    match newest.map(|blob| blobs::chain(conn, blob)) {
         None => Ok(Arc::new([])),
+        Some(Ok(chain)) => Ok(chain.into()),
+        Some(Err(Error::Corrupt(damage))) => {
+            log::warn!("{damage}; what comes after it is kept whole");
+            Ok(Arc::new([]))
+        }
+        Some(Err(error)) => Err(error),
     }
 }
 

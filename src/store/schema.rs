@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
 use crate::error::{Corruption, Error, Result};
@@ -97,7 +97,7 @@ impl Location {
 }
 
 fn set_up_writer(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_handler(Some(wait_for_lock))?;
+    make_patient(conn)?;
     conn.set_prepared_statement_cache_capacity(64);
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
@@ -111,7 +111,7 @@ fn set_up_writer(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Sets up a connection of the pool.
 pub(crate) fn set_up_reader(conn: &mut Connection) -> rusqlite::Result<()> {
-    conn.busy_handler(Some(wait_for_lock))?;
+    make_patient(conn)?;
     conn.set_prepared_statement_cache_capacity(64);
     conn.pragma_update(None, "query_only", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
@@ -133,8 +133,13 @@ pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection
         }
         Location::File(path) => path,
     };
-    if fs::symlink_metadata(path).is_ok() {
-        return Err(Error::StoreExists { path: path.clone() });
+    // SQLite would play a log that was left behind into the new file: a log is part of a store.
+    for end in ["", "-wal", "-journal"] {
+        let mut beside = path.clone().into_os_string();
+        beside.push(end);
+        if fs::symlink_metadata(&beside).is_ok() {
+            return Err(Error::StoreExists { path: beside.into() });
+        }
     }
     let folder = folder_of(path);
     let temporary = tempfile::Builder::new()
@@ -170,6 +175,7 @@ fn make(conn: &mut Connection, now: Time) -> Result<()> {
 }
 
 fn migrate(conn: &mut Connection) -> Result<()> {
+    conn.set_transaction_behavior(TransactionBehavior::Immediate);
     migrations().to_latest(conn).map_err(|source| Error::Database {
         doing: "bringing the store to the present schema",
         source: Box::new(source),
@@ -200,14 +206,59 @@ pub(crate) fn recognise(conn: &Connection, path: &Path) -> Result<i64> {
     if found < 1 {
         return Err(not_a_store("it has no schema number"));
     }
+    // What was asked so far stands in the first hundred bytes; this reads the schema.
+    events::head(conn)?;
     Ok(found)
 }
 
+/// Refuses to write to a file that another process has brought to a newer schema meanwhile.
+pub(crate) fn refuse_newer(conn: &Connection) -> Result<()> {
+    let found: i64 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .doing("beginning to write")?;
+    if found > SCHEMA {
+        return Err(Error::NewerStore { path: PathBuf::new(), found, known: SCHEMA });
+    }
+    Ok(())
+}
+
 /// Opens the file of a store for writing and brings its schema up to date.
+///
+/// Of several processes that do so at once the first does it, and the others find it done.
 pub(crate) fn upgrade(location: &Location) -> Result<()> {
     let mut conn = location.open_writer()?;
-    migrate(&mut conn)
+    let upgraded = migrate(&mut conn);
+    match recognise(&conn, &location.path()) {
+        Ok(SCHEMA) => Ok(()),
+        _ => upgraded,
+    }
 }
+
+/// The statements that make the schema, as the file keeps them: type, name, table and text.
+pub(crate) fn statements(conn: &Connection) -> Result<Vec<[String; 4]>> {
+    let doing = "reading the schema";
+    let mut list = conn
+        .prepare(
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
+             WHERE name <> 'sqlite_stat1' ORDER BY type, name",
+        )
+        .doing(doing)?;
+    let rows = list
+        .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
+        .doing(doing)?;
+    rows.collect::<rusqlite::Result<_>>().doing(doing)
+}
+
+/// The statements of a fresh store.
+pub(crate) fn fresh_statements() -> Result<Vec<[String; 4]>> {
+    let mut conn = Connection::open_in_memory().doing("making a schema to compare with")?;
+    migrate(&mut conn)?;
+    statements(&conn)
+}
+
+/// What was set when the file was made and never changes: pragma and value.
+pub(crate) const SETTINGS: [(&str, i64); 3] =
+    [("application_id", APPLICATION_ID), ("page_size", PAGE_BYTES), ("auto_vacuum", 2)];
 
 /// Checks that something stands where a store is to be opened, and that it is a file.
 pub(crate) fn find(path: &Path) -> Result<()> {
@@ -249,6 +300,11 @@ pub(crate) fn be_patient(patience: Duration) {
     PATIENCE.set((patience, None));
 }
 
+/// Lets a connection wait for locks as its thread's patience says.
+pub(crate) fn make_patient(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_for_lock))
+}
+
 /// SQLite calls this when another connection holds the lock that it wants.
 ///
 /// SQLite's own handler sleeps up to 100 ms between attempts, so that writers in tight loops pass
@@ -279,8 +335,20 @@ impl<T> Doing<T> for rusqlite::Result<T> {
 
 /// Turns SQLite's error into ours. Paths are filled in by [`at`], which knows them.
 pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error {
+    use rusqlite::Error as Sqlite;
     let path = PathBuf::new();
     match error.sqlite_error_code() {
+        // A value that its column can't hold: the tables are STRICT, so it was not written there.
+        None if matches!(
+            error,
+            Sqlite::FromSqlConversionFailure(..)
+                | Sqlite::IntegralValueOutOfRange(..)
+                | Sqlite::InvalidColumnType(..)
+                | Sqlite::Utf8Error(..)
+        ) =>
+        {
+            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Locked { path, waited: PATIENCE.get().0 }
         }
@@ -305,6 +373,7 @@ pub(crate) fn at(store: &Path, mut error: Error) -> Error {
         | Error::NoSpace { path }
         | Error::ReadOnly { path, .. }
         | Error::NotAStore { path, .. }
+        | Error::NewerStore { path, .. }
             if path.as_os_str().is_empty() =>
         {
             *path = store.to_owned();

@@ -18,7 +18,7 @@ use crate::store::blobs::{self, Row};
 use crate::store::events::{Kind, Log};
 use crate::store::lanes::Lanes;
 use crate::store::prepare::{self, Prepared, PreparedContent};
-use crate::store::schema::Doing;
+use crate::store::schema::{self, Doing};
 use crate::store::{contexts, tags};
 
 /// A snapshot as its rows say it, before anything is believed.
@@ -88,14 +88,12 @@ pub(crate) fn create(
     prepared: &Prepared,
 ) -> Result<Receipt> {
     let draft = &prepared.draft;
-    if id_of(conn, prepared.version.as_str())?.is_some() {
-        return Err(Error::VersionExists { version: prepared.version.clone() });
-    }
+    let version = free_version(conn, prepared)?;
     let id = log.next_seq();
-    let mut receipt = Receipt { version: prepared.version.clone(), artifacts: Vec::new() };
+    let mut receipt = Receipt { version: version.clone(), artifacts: Vec::new() };
     let mut record = Record {
         id,
-        version: prepared.version.to_string(),
+        version: version.to_string(),
         created: prepared.time.micros(),
         context: draft.context.clone(),
         status: code(&Status::ALL, draft.status.unwrap_or(Status::Complete)),
@@ -154,7 +152,7 @@ pub(crate) fn create(
         };
         let status = code(&ArtifactStatus::ALL, artifact.status);
         let entries = artifact.entries.map(|entries| entries as i64);
-        let took = artifact.took.map(|took| took.as_micros() as i64);
+        let took = artifact.took.map(|took| i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
         conn.prepare_cached(
             "INSERT INTO artifact (snapshot_id, name_id, media_id, blob_id, status, entries,
                                    took_us, reason)
@@ -217,16 +215,34 @@ fn keep(
     }
     lanes.forget(&content.lane);
     let again = PreparedContent {
-        chain: prepare::chain_for(conn, lanes, &prepared.draft, artifact, &content.lane)?,
+        chain: prepare::chain_for(conn, &prepared.draft, artifact)?,
         encoded: None,
         hash: content.hash,
         content: content.content.clone(),
         lane: content.lane.clone(),
     };
     let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?)?;
-    let row = blobs::insert(conn, &content.hash, bytes, &encoded)?
-        .ok_or_else(|| Corruption::of_blob(content.hash, "lost its base within one transaction"))?;
-    Ok((row, encoded.slot.map(|slot| slot.base.hash), true))
+    if let Some(row) = blobs::insert(conn, &content.hash, bytes, &encoded)? {
+        return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
+    }
+    let whole = blobs::encode(&again.content, None)?;
+    let row = blobs::insert(conn, &content.hash, bytes, &whole)?;
+    let row = row.ok_or_else(|| Corruption::of_blob(content.hash, "is whole, yet lacks a base"))?;
+    Ok((row, None, true))
+}
+
+/// The version of a prepared snapshot, made anew where a made one was taken meanwhile.
+fn free_version(conn: &Connection, prepared: &Prepared) -> Result<Version> {
+    let mut version = prepared.version.clone();
+    let mut salt: u32 = 0;
+    while id_of(conn, version.as_str())?.is_some() {
+        if !prepared.made {
+            return Err(Error::VersionExists { version });
+        }
+        version = Version::made_at(prepared.time, salt);
+        salt += 1;
+    }
+    Ok(version)
 }
 
 fn base_hash(conn: &Connection, row: &Row) -> Result<Option<BlobHash>> {
@@ -339,8 +355,9 @@ pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version>
 fn by_prefix(conn: &Connection, prefix: &str) -> Result<Version> {
     let doing = "looking for a snapshot";
     let exact: Version = prefix.parse()?;
-    if require(conn, &exact).is_ok() {
-        return Ok(exact);
+    if id_of(conn, prefix)?.is_some() {
+        // One that is forgotten must not become another that begins so.
+        return require(conn, &exact).map(|_| exact);
     }
     // Every text that begins so lies between the prefix and the prefix with the last character
     // of Unicode after it.
@@ -485,7 +502,10 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
 }
 
 fn unreadable(error: rusqlite::Error) -> Error {
-    Corruption::of_store(format!("a row of a snapshot can't be read: {error}")).into()
+    match error.sqlite_error_code() {
+        Some(_) => schema::from_sqlite("reading snapshots", error),
+        None => Corruption::of_store(format!("a row of a snapshot can't be read: {error}")).into(),
+    }
 }
 
 fn damage_of(version: &str, detail: String) -> Corruption {

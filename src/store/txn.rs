@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::codec::digest::Fields;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::id::{Tag, Version};
 use crate::model::query::{Query, Selector};
 use crate::model::snapshot::{Receipt, Snapshot};
@@ -14,7 +14,7 @@ use crate::model::time::Time;
 use crate::store::events::{Head, Kind, Log};
 use crate::store::lanes::Lanes;
 use crate::store::prepare::Prepared;
-use crate::store::schema::Doing;
+use crate::store::schema::{self, Doing};
 use crate::store::stats::{self, Stats};
 use crate::store::{query, snapshots, tags};
 
@@ -69,6 +69,8 @@ pub struct Transaction<'c> {
     lanes: &'c Lanes,
     log: Log,
     now: Time,
+    /// What made SQLite give the whole transaction up.
+    dead: Option<Error>,
 }
 
 impl<'c> Deref for Transaction<'c> {
@@ -81,8 +83,9 @@ impl<'c> Deref for Transaction<'c> {
 
 impl<'c> Transaction<'c> {
     pub(crate) fn begin(conn: &'c Connection, lanes: &'c Lanes, now: Time) -> Result<Self> {
+        schema::refuse_newer(conn)?;
         let log = Log::begin(conn)?;
-        Ok(Transaction { view: View { conn }, lanes, log, now })
+        Ok(Transaction { view: View { conn }, lanes, log, now, dead: None })
     }
 
     /// Stores a prepared snapshot.
@@ -141,7 +144,12 @@ impl<'c> Transaction<'c> {
     }
 
     /// Does one change whole or not at all, whatever the caller makes of its error.
+    ///
+    /// A full disk, an I/O error or a lack of memory makes SQLite undo the whole transaction and
+    /// leave it. What came after would be committed by itself, so nothing may: the transaction is
+    /// dead, and ends with the error that killed it.
     fn whole<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.alive()?;
         let before = self.log.head();
         self.conn.execute_batch("SAVEPOINT change").doing("beginning a change")?;
         let result = change(self);
@@ -152,16 +160,33 @@ impl<'c> Transaction<'c> {
                 "ROLLBACK TO change; RELEASE change"
             }
         };
-        let ended = self.conn.execute_batch(end).doing("ending a change");
-        // An error of the change says more than one of undoing it: a full disk may end both.
+        let ended = match self.conn.is_autocommit() {
+            true => Err(left()),
+            false => self.conn.execute_batch(end).doing("ending a change"),
+        };
+        if let Err(error) = &ended {
+            self.dead = Some(result.as_ref().err().unwrap_or(error).again());
+        }
         let value = result?;
         ended.map(|()| value)
     }
 
-    /// Writes the head of the log, and gives it; the caller commits.
-    pub(crate) fn end(self) -> Result<Head> {
-        let head = self.log.head();
-        self.log.end(self.view.conn)?;
-        Ok(head)
+    /// Fails with what killed the transaction, if anything has.
+    pub(crate) fn alive(&self) -> Result<()> {
+        match &self.dead {
+            Some(error) => Err(error.again()),
+            None if self.conn.is_autocommit() => Err(left()),
+            None => Ok(()),
+        }
     }
+
+    /// Writes the head of the log; the caller commits. Gives the head where it has moved.
+    pub(crate) fn end(self) -> Result<Option<Head>> {
+        self.alive()?;
+        self.log.end(self.view.conn)
+    }
+}
+
+fn left() -> Error {
+    Error::Database { doing: "writing", source: "SQLite gave up the transaction".into() }
 }

@@ -7,6 +7,7 @@
 //! **Invariant:** a caller is told that a snapshot is stored only when it is durable.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,15 +15,17 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::Stopwatch;
-use crate::store::Shared;
 use crate::store::prepare::Prepared;
+use crate::store::{Shared, schema};
 
 /// The most snapshots that are committed together.
 const GROUP_MAX: usize = 4_096;
-/// The most bytes of content that are committed together. A larger transaction keeps others
-/// waiting and makes the write-ahead log grow.
+/// The most bytes that are committed together. A larger transaction keeps others waiting and
+/// makes the write-ahead log grow.
 const GROUP_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The most bytes of content that wait; whoever brings more waits too.
+/// The most snapshots that wait; whoever brings more waits too.
+const QUEUE_MAX: usize = 2 * GROUP_MAX;
+/// The most bytes that wait.
 const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
 /// How long a group waits for more where a bulk import is known to bring more.
 const GATHER: Duration = Duration::from_millis(250);
@@ -30,6 +33,8 @@ const GATHER: Duration = Duration::from_millis(250);
 struct Job {
     prepared: Prepared,
     bytes: usize,
+    /// Whether somebody waits for it already.
+    awaited: bool,
     reply: SyncSender<Result<Receipt>>,
 }
 
@@ -37,6 +42,7 @@ struct Job {
 struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
+    awaited: usize,
     /// Bulk imports that are bringing more.
     bulk: usize,
     closed: bool,
@@ -51,26 +57,52 @@ pub(crate) struct Queue {
 
 /// A snapshot on its way into the store.
 #[must_use = "a snapshot is stored when its ticket says so"]
-pub struct Ticket(Receiver<Result<Receipt>>);
+pub struct Ticket(Fate);
+
+enum Fate {
+    Waiting(Receiver<Result<Receipt>>),
+    Refused(Error),
+    Told,
+}
 
 impl Ticket {
-    /// Tells how it went, once, if that is known by now.
+    /// A ticket of a snapshot that is not even tried.
+    pub(crate) fn refused(error: Error) -> Self {
+        Ticket(Fate::Refused(error))
+    }
+
+    /// Tells how it went, once, where that is known by now; nothing where it is not, and nothing
+    /// after it was told.
     pub fn poll(&mut self) -> Option<Result<Receipt>> {
-        match self.0.try_recv() {
-            Ok(result) => Some(result),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err(gone())),
-        }
+        let result = match &self.0 {
+            Fate::Told => return None,
+            Fate::Refused(error) => Err(error.again()),
+            Fate::Waiting(reply) => match reply.try_recv() {
+                Ok(result) => result,
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => Err(gone()),
+            },
+        };
+        self.0 = Fate::Told;
+        Some(result)
     }
 
     /// Waits until the snapshot is durable.
+    ///
+    /// Fails with what kept it from being stored. After [`poll`](Ticket::poll) has told, there
+    /// is nothing to wait for, and this fails too.
     pub fn wait(self) -> Result<Receipt> {
-        self.0.recv().unwrap_or_else(|_| Err(gone()))
+        match self.0 {
+            Fate::Waiting(reply) => reply.recv().unwrap_or_else(|_| Err(gone())),
+            Fate::Refused(error) => Err(error),
+            Fate::Told => Err(Error::invalid("ticket", "", "it has told already")),
+        }
     }
 }
 
 fn gone() -> Error {
-    Error::Database { doing: "writing a snapshot", source: "the writing thread is gone".into() }
+    let source = "the writing thread did not come to its end".into();
+    Error::Database { doing: "writing a snapshot", source }
 }
 
 impl Queue {
@@ -78,21 +110,29 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn wait<'q>(&self, state: MutexGuard<'q, State>) -> MutexGuard<'q, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a snapshot, waiting while the queue is full.
-    pub(crate) fn push(&self, prepared: Prepared) -> Ticket {
+    pub(crate) fn push(&self, prepared: Prepared, awaited: bool) -> Ticket {
         let (reply, ticket) = sync_channel(1);
-        let bytes = prepared.bytes();
+        let bytes = prepared.weight();
         let mut state = self.state();
-        while !state.closed && state.bytes > 0 && state.bytes + bytes > QUEUE_BYTES_MAX {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while !state.closed
+            && (state.jobs.len() >= QUEUE_MAX
+                || (state.bytes > 0 && state.bytes + bytes > QUEUE_BYTES_MAX))
+        {
+            state = self.wait(state);
         }
         if !state.closed {
             state.bytes += bytes;
-            state.jobs.push_back(Job { prepared, bytes, reply });
+            state.awaited += usize::from(awaited);
+            state.jobs.push_back(Job { prepared, bytes, awaited, reply });
         }
         drop(state);
         self.changed.notify_all();
-        Ticket(ticket)
+        Ticket(Fate::Waiting(ticket))
     }
 
     /// Lets groups gather while `import` brings many snapshots.
@@ -122,10 +162,11 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
         let gathering = Stopwatch::start();
         while state.bulk > 0
+            && state.awaited == 0
             && !state.closed
             && state.jobs.len() < GROUP_MAX
             && state.bytes < GROUP_BYTES_MAX
@@ -143,6 +184,7 @@ impl Queue {
             group.is_empty() || (group.len() < GROUP_MAX && bytes + job.bytes <= GROUP_BYTES_MAX)
         }) {
             bytes += job.bytes;
+            state.awaited -= usize::from(job.awaited);
             group.push(job);
         }
         state.bytes -= bytes;
@@ -155,39 +197,37 @@ impl Queue {
 /// Writes groups until the queue is closed.
 pub(crate) fn run(shared: Arc<Shared>) {
     while let Some(group) = shared.queue.take() {
-        let mut results = Vec::with_capacity(group.len());
-        let committed = shared.write(|tx| {
-            for job in &group {
-                results.push(tx.create_queued(&job.prepared));
-            }
-            Ok(())
-        });
-        match committed {
-            Ok(()) => {
-                for (job, result) in group.into_iter().zip(results) {
-                    // A caller that does not wait does not want to know.
-                    let _ = job.reply.send(result);
-                }
-            }
-            Err(error) => {
-                for job in group {
-                    for content in &job.prepared.contents {
-                        shared.lanes.forget(&content.lane);
-                    }
-                    let _ = job.reply.send(Err(again(&error)));
-                }
-            }
+        // A panic, of the caller's clock say, must not leave others waiting for ever: a job that
+        // is dropped without a reply tells its ticket so.
+        if catch_unwind(AssertUnwindSafe(|| write(&shared, group))).is_err() {
+            log::error!("writing snapshots panicked; none of the group was stored");
         }
     }
 }
 
-/// The error that befell a group, for each of its members.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Locked { path, waited } => Error::Locked { path: path.clone(), waited: *waited },
-        Error::NoSpace { path } => Error::NoSpace { path: path.clone() },
-        Error::ReadOnly { path, why } => Error::ReadOnly { path: path.clone(), why: why.clone() },
-        Error::Corrupt(damage) => Error::Corrupt(damage.clone()),
-        error => Error::Database { doing: "writing snapshots", source: error.to_string().into() },
+fn write(shared: &Shared, group: Vec<Job>) {
+    let mut results = Vec::with_capacity(group.len());
+    let committed = shared.write(|tx| {
+        for job in &group {
+            results.push(tx.create_queued(&job.prepared));
+            tx.alive()?;
+        }
+        Ok(())
+    });
+    match committed {
+        Ok(()) => {
+            for (job, result) in group.into_iter().zip(results) {
+                // A caller that does not wait does not want to know.
+                let _ = job.reply.send(result.map_err(|error| schema::at(&shared.path, error)));
+            }
+        }
+        Err(error) => {
+            for job in group {
+                for content in &job.prepared.contents {
+                    shared.lanes.forget(&content.lane);
+                }
+                let _ = job.reply.send(Err(error.again()));
+            }
+        }
     }
 }
