@@ -10,7 +10,6 @@ CREATE TABLE blob (
   base_id      INTEGER REFERENCES blob (id) ON DELETE RESTRICT,
   depth        INTEGER NOT NULL CHECK (depth >= 0),        -- deltas applied to read it
   position     INTEGER NOT NULL CHECK (position >= 0),     -- its place in a chain; decides later bases
-  chain_bytes  INTEGER NOT NULL CHECK (chain_bytes >= bytes), -- bytes decoded to read it
   data         BLOB    NOT NULL,
   CHECK ((base_id IS NULL) = (depth = 0))
 ) STRICT;

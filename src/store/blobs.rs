@@ -31,7 +31,6 @@ pub(crate) struct Row {
     pub(crate) base: Option<i64>,
     pub(crate) depth: u32,
     pub(crate) position: u64,
-    pub(crate) chain_bytes: u64,
     pub(crate) stored: u64,
 }
 
@@ -44,15 +43,14 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         base: row.get(4)?,
         depth: row.get(5)?,
         position: row.get(6)?,
-        chain_bytes: row.get(7)?,
-        stored: row.get(8)?,
+        stored: row.get(7)?,
     })
 }
 
 /// The blob of this hash, if it is here.
 pub(crate) fn find(conn: &Connection, hash: &BlobHash) -> Result<Option<Row>> {
     conn.prepare_cached(
-        "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
+        "SELECT id, hash, codec, bytes, base_id, depth, position, length(data)
          FROM blob WHERE substr(hash, 1, 8) = substr(?1, 1, 8) AND hash = ?1",
     )
     .and_then(|mut find| find.query_row([hash.0], row).optional())
@@ -62,7 +60,7 @@ pub(crate) fn find(conn: &Connection, hash: &BlobHash) -> Result<Option<Row>> {
 /// The blob of this number, if it is still here.
 pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Row>> {
     conn.prepare_cached(
-        "SELECT id, hash, codec, bytes, base_id, depth, position, chain_bytes, length(data)
+        "SELECT id, hash, codec, bytes, base_id, depth, position, length(data)
          FROM blob WHERE id = ?1",
     )
     .and_then(|mut find| find.query_row([id], row).optional())
@@ -85,34 +83,28 @@ pub(crate) struct Link {
     pub(crate) hash: BlobHash,
     pub(crate) position: u64,
     pub(crate) depth: u32,
+    /// The bytes that are decoded to read it, its own among them.
     pub(crate) chain_bytes: u64,
-}
-
-impl From<&Row> for Link {
-    fn from(row: &Row) -> Link {
-        Link {
-            hash: row.hash,
-            position: row.position,
-            depth: row.depth,
-            chain_bytes: row.chain_bytes,
-        }
-    }
 }
 
 /// The chain of a blob, the content kept whole first, the blob itself last.
 pub(crate) fn chain(conn: &Connection, id: i64) -> Result<Vec<Link>> {
-    let mut links = Vec::new();
+    let mut rows = Vec::new();
     let mut next = Some(id);
     while let Some(id) = next {
-        if links.len() > DEPTH_MAX as usize {
+        if rows.len() > DEPTH_MAX as usize {
             return Err(too_deep());
         }
         let Some(row) = by_id(conn, id)? else { return Err(no_base()) };
-        links.push(Link::from(&row));
         next = row.base;
+        rows.push(row);
     }
-    links.reverse();
-    Ok(links)
+    let mut chain_bytes = 0_u64;
+    let link = |row: &Row| {
+        chain_bytes = chain_bytes.saturating_add(row.bytes);
+        Link { hash: row.hash, position: row.position, depth: row.depth, chain_bytes }
+    };
+    Ok(rows.iter().rev().map(link).collect())
 }
 
 /// Where the content that follows a chain goes: its position, and the link that it is a delta on.
@@ -132,7 +124,7 @@ pub(crate) fn slot_after(chain: &[Link], bytes: u64) -> Option<Slot> {
 
 /// Whether a delta of `bytes` bytes on this base can be read within the bounds.
 fn fits(base: &Link, bytes: u64) -> bool {
-    base.depth < DEPTH_MAX && base.chain_bytes + bytes <= CHAIN_BYTES_MAX
+    base.depth < DEPTH_MAX && base.chain_bytes.saturating_add(bytes) <= CHAIN_BYTES_MAX
 }
 
 /// Reads a blob's content through its chain and checks it.
@@ -239,9 +231,7 @@ pub(crate) fn insert(
     let base = match &encoded.slot {
         None => None,
         Some(slot) => match find(conn, &slot.base.hash)? {
-            Some(base)
-                if base.position == slot.base.position && fits(&Link::from(&base), bytes) =>
-            {
+            Some(base) if (base.position, base.depth) == (slot.base.position, slot.base.depth) => {
                 Some(base)
             }
             _ => return Ok(None),
@@ -255,13 +245,12 @@ pub(crate) fn insert(
         base: base.as_ref().map(|base| base.id),
         depth: base.as_ref().map_or(0, |base| base.depth + 1),
         position: encoded.slot.map_or(0, |slot| slot.position),
-        chain_bytes: base.as_ref().map_or(0, |base| base.chain_bytes) + bytes,
         stored: encoded.frame.data.len() as u64,
     };
     row.id = conn
         .prepare_cached(
-            "INSERT INTO blob (hash, codec, bytes, base_id, depth, position, chain_bytes, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO blob (hash, codec, bytes, base_id, depth, position, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .and_then(|mut insert| {
             insert.insert(params![
@@ -271,7 +260,6 @@ pub(crate) fn insert(
                 row.base,
                 row.depth,
                 row.position as i64,
-                row.chain_bytes as i64,
                 encoded.frame.data
             ])
         })

@@ -353,7 +353,6 @@ pub(crate) fn chains(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Re
         .prepare(
             "SELECT blob.id FROM blob LEFT JOIN blob AS base ON base.id = blob.base_id
              WHERE blob.depth <> CASE WHEN blob.base_id IS NULL THEN 0 ELSE base.depth + 1 END
-                OR blob.chain_bytes <> blob.bytes + coalesce(base.chain_bytes, 0)
                 OR (blob.base_id IS NULL) <> (blob.position = 0)
                 OR blob.position <= base.position
              UNION

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -250,10 +251,15 @@ pub(crate) fn statements(conn: &Connection) -> Result<Vec<[String; 4]>> {
 }
 
 /// The statements of a fresh store.
-pub(crate) fn fresh_statements() -> Result<Vec<[String; 4]>> {
+pub(crate) fn fresh_statements() -> Result<&'static [[String; 4]]> {
+    static FRESH: OnceLock<Vec<[String; 4]>> = OnceLock::new();
+    if let Some(fresh) = FRESH.get() {
+        return Ok(fresh);
+    }
     let mut conn = Connection::open_in_memory().doing("making a schema to compare with")?;
     migrate(&mut conn)?;
-    statements(&conn)
+    let fresh = statements(&conn)?;
+    Ok(FRESH.get_or_init(|| fresh))
 }
 
 /// What was set when the file was made and never changes: pragma and value.

@@ -441,7 +441,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
         .prepare_cached(
             "SELECT artifact.snapshot_id, name.text, media.text, artifact.status, artifact.entries,
                     artifact.took_us, artifact.reason, artifact.blob_id, blob.hash, blob.codec,
-                    blob.bytes, blob.base_id, blob.depth, blob.position, blob.chain_bytes,
+                    blob.bytes, blob.base_id, blob.depth, blob.position,
                     length(blob.data), base.hash
              FROM artifact
              LEFT JOIN name ON name.id = name_id
@@ -467,8 +467,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
                     base: row.get(11)?,
                     depth: row.get(12)?,
                     position: row.get(13)?,
-                    chain_bytes: row.get(14)?,
-                    stored: row.get(15)?,
+                    stored: row.get(14)?,
                 }),
             };
             Ok(ArtifactRecord {
@@ -479,7 +478,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
                 took: row.get(5)?,
                 reason: row.get(6)?,
                 blob,
-                base: row.get::<_, Option<[u8; 32]>>(16)?.map(BlobHash),
+                base: row.get::<_, Option<[u8; 32]>>(15)?.map(BlobHash),
             })
         };
         let artifact = read().map_err(|error| damage_of(&record.version, error.to_string()))?;

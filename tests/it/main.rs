@@ -6,6 +6,7 @@
 mod capture;
 mod codec;
 mod diff;
+mod faults;
 mod model;
 mod store;
 mod support;
