@@ -37,7 +37,7 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
             // What befalls the store or the browser befalls all that follow.
             Err(error @ Error::Invalid { what: "address", .. }) if args.urls.len() > 1 => {
                 failed += 1;
-                bar.suspend(|| out.warn(plain(&error.to_string())));
+                bar.suspend(|| out.warn(url, &error));
             }
             Err(error) => return Err(error.into()),
         }
