@@ -10,6 +10,9 @@ mod cli;
 mod codec;
 mod diff;
 mod model;
+#[cfg(feature = "cli")]
+mod readme;
+mod schema;
 mod store;
 mod support;
 mod tidy;

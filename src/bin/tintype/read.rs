@@ -287,6 +287,8 @@ pub fn stats(repo: &Repository, out: &Out) -> Run {
     }
     let share = |part: u64, whole: u64| match whole {
         0 => String::new(),
+        // A small store is larger than what it holds, and a share says nothing.
+        _ if part > whole => String::new(),
         _ => format!(", {:.2} %", part as f64 * 100.0 / whole as f64),
     };
     let bytes = stats.bytes;
