@@ -205,7 +205,7 @@ fn media_types_choose_a_form() {
 // Text
 
 /// Applies a unified diff as `patch` does, with every line of context checked.
-fn apply(before: &str, unified: &str) -> String {
+pub fn apply(before: &str, unified: &str) -> String {
     let old: Vec<_> = before.split_inclusive('\n').collect();
     let mut made = Vec::new();
     let mut at = 0;

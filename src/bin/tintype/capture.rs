@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
+use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
 use tintype::{CaptureConfig, Draft, DraftArtifact, Error, PagePart, Receipt, Repository, Status};
 
@@ -37,7 +38,7 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
             // What befalls the store or the browser befalls all that follow.
             Err(error @ Error::Invalid { what: "address", .. }) if args.urls.len() > 1 => {
                 failed += 1;
-                bar.suspend(|| out.warn(plain(&error.to_string())));
+                bar.suspend(|| out.warn(url, &error));
             }
             Err(error) => return Err(error.into()),
         }
@@ -76,11 +77,17 @@ struct Taken {
     status: Status,
     ledger: Vec<Value>,
     lacks: Vec<String>,
+    /// Why there is no page, where there is none.
+    load_error: Option<String>,
 }
 
 fn store(repo: &Repository, draft: Draft) -> tintype::Result<Taken> {
     let status = draft.chosen_status().unwrap_or(Status::Complete);
     let parts: Vec<DraftArtifact> = draft.artifacts().to_vec();
+    let facts = parts.iter().find(|part| part.name().as_str() == FACTS);
+    let facts: Value =
+        facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok()).unwrap_or_default();
+    let load_error = facts["load_error"].as_str().map(str::to_owned);
     let receipt = repo.store(draft)?;
     let kept =
         |part: &DraftArtifact| receipt.artifacts.iter().find(|kept| kept.name == *part.name());
@@ -105,7 +112,7 @@ fn store(repo: &Repository, draft: Draft) -> tintype::Result<Taken> {
         .iter()
         .filter_map(|part| Some(format!("{}: {}", part.name(), part.reason()?)))
         .collect();
-    Ok(Taken { receipt, status, ledger, lacks })
+    Ok(Taken { receipt, status, ledger, lacks, load_error })
 }
 
 fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), crate::out::Failure> {
@@ -115,6 +122,7 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), crate
             "version": taken.receipt.version,
             "url": url,
             "status": taken.status,
+            "load_error": taken.load_error,
             "duration_ms": took_ms,
             "artifacts": taken.ledger,
         }));
@@ -135,6 +143,9 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), crate
         size(sum(|kept| kept.bytes)),
         size(sum(new)),
     ));
+    if let Some(why) = &taken.load_error {
+        out.note(format!("  {}", plain(why)));
+    }
     for lack in &taken.lacks {
         out.note(format!("  {}", plain(lack)));
     }

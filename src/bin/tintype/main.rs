@@ -66,20 +66,20 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::List(args) => read::list(&open()?, args, out),
         Command::Show { version } => read::show(&open()?, &version, out),
         Command::Tag { version, tags } => {
-            let repo = open()?;
-            repo.write(|tx| {
+            let changed = open()?.write(|tx| {
                 let version = tx.resolve(&version)?;
-                tags.iter().try_for_each(|tag| tx.tag(&version, tag))
+                tags.iter().try_for_each(|tag| tx.tag(&version, tag))?;
+                tx.get(&version)
             })?;
-            Ok(Done::Ok)
+            read::tagged(&changed, out)
         }
         Command::Untag { version, tags } => {
-            let repo = open()?;
-            repo.write(|tx| {
+            let changed = open()?.write(|tx| {
                 let version = tx.resolve(&version)?;
-                tags.iter().try_for_each(|tag| tx.untag(&version, tag))
+                tags.iter().try_for_each(|tag| tx.untag(&version, tag))?;
+                tx.get(&version)
             })?;
-            Ok(Done::Ok)
+            read::tagged(&changed, out)
         }
         Command::Tags => read::tags(&open()?, out),
         Command::Diff(args) => diff::diff(&open()?, &args, out),
@@ -104,7 +104,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && asked_for_json {
         let message = error.render().to_string();
         let message = message.trim_start_matches("error: ").trim_end();
-        eprintln!("{}", error_object(2, "usage", message, None));
+        eprintln!("{}", out::error_object(2, "usage", message, None));
     } else {
         // Whoever reads it may have gone.
         let _ = error.print();
@@ -117,10 +117,12 @@ fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
         Failure::Gone => return ExitCode::SUCCESS,
         Failure::Usage(message) => (2, "usage", message.clone(), None),
         Failure::Output(error) => (1, "output", format!("writing the output: {error}"), None),
-        Failure::Error(error) => (code(error), error.kind(), chain(error), hint(error, global)),
+        Failure::Error(error) => {
+            (out::code(error), error.kind(), chain(error), hint(error, global))
+        }
     };
     if json {
-        eprintln!("{}", error_object(code, kind, &message, hint.as_deref()));
+        eprintln!("{}", out::error_object(code, kind, &message, hint.as_deref()));
     } else {
         eprintln!("tintype: {}", out::plain(&message));
         if let Some(hint) = hint {
@@ -128,10 +130,6 @@ fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
         }
     }
     ExitCode::from(code)
-}
-
-fn error_object(code: u8, kind: &str, message: &str, hint: Option<&str>) -> serde_json::Value {
-    json!({"schema": 1, "error": {"code": code, "kind": kind, "message": message, "hint": hint}})
 }
 
 /// The message of an error and of those that it comes from, each said once.
@@ -146,21 +144,6 @@ fn chain(error: &Error) -> String {
         source = error.source();
     }
     message
-}
-
-fn code(error: &Error) -> u8 {
-    match error {
-        Error::NoStore { .. } => 10,
-        Error::Locked { .. } => 11,
-        Error::NotAStore { .. } | Error::NewerStore { .. } => 12,
-        Error::Corrupt(_) => 13,
-        Error::NotFound { .. } | Error::Ambiguous { .. } => 14,
-        Error::StoreExists { .. } | Error::VersionExists { .. } => 15,
-        Error::NoBrowser { .. } => 16,
-        Error::NoSpace { .. } => 17,
-        Error::Invalid { .. } => 2,
-        _ => 1,
-    }
 }
 
 /// What to do next.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use tintype::Error;
 
 use crate::args::{Global, When};
 
@@ -99,9 +100,17 @@ impl Out {
         }
     }
 
-    /// Tells of something that failed while the rest goes on.
-    pub fn warn(&self, line: impl AsRef<str>) {
-        eprintln!("tintype: {}", line.as_ref());
+    /// Tells of something that failed while the rest goes on, and names it.
+    pub fn warn(&self, item: &str, error: &Error) {
+        let error_text = error.to_string();
+        let message = match error_text.contains(item) {
+            true => error_text,
+            false => format!("{item}: {error_text}"),
+        };
+        match self.json {
+            true => eprintln!("{}", error_object(code(error), error.kind(), &message, None)),
+            false => eprintln!("tintype: {}", plain(&message)),
+        }
     }
 
     /// Paints a text in a colour of the terminal's palette, where colours are wanted.
@@ -123,6 +132,30 @@ impl Out {
         }
         bar.set_prefix(unit);
         bar
+    }
+}
+
+/// An error as programs read it.
+pub fn error_object(code: u8, kind: &str, message: &str, hint: Option<&str>) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "error": {"code": code, "kind": kind, "message": message, "hint": hint},
+    })
+}
+
+/// The exit code of an error.
+pub fn code(error: &Error) -> u8 {
+    match error {
+        Error::NoStore { .. } => 10,
+        Error::Locked { .. } => 11,
+        Error::NotAStore { .. } | Error::NewerStore { .. } => 12,
+        Error::Corrupt(_) => 13,
+        Error::NotFound { .. } | Error::Ambiguous { .. } => 14,
+        Error::StoreExists { .. } | Error::VersionExists { .. } => 15,
+        Error::NoBrowser { .. } => 16,
+        Error::NoSpace { .. } => 17,
+        Error::Invalid { .. } => 2,
+        _ => 1,
     }
 }
 

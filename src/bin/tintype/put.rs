@@ -11,7 +11,7 @@ use tintype::{
 };
 
 use crate::args::{About, Put};
-use crate::out::{Done, Failure, Out, Run, plain};
+use crate::out::{Done, Failure, Out, Run};
 
 /// The name of a file that is what comes in on stdin.
 const STDIN: &str = "-";
@@ -103,11 +103,7 @@ impl Tally {
 
     fn failed(&mut self, file: &Path, error: &Error, out: &Out) {
         self.failed += 1;
-        let error = plain(&error.to_string());
-        match error.contains(&*file.to_string_lossy()) {
-            true => out.warn(error),
-            false => out.warn(format!("{}: {error}", file.display())),
-        }
+        out.warn(&file.to_string_lossy(), error);
     }
 }
 

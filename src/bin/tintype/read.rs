@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tintype::{
-    Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag,
+    Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag, Version,
 };
 
 use crate::args::{Get, List};
@@ -36,8 +36,8 @@ pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
             out.bytes(&repo.content(&version, one.name.as_str())?)?;
             Ok(Done::Ok)
         }
-        ([one], Some(path)) if !path.is_dir() => {
-            write(path, &repo.content(&version, one.name.as_str())?)?;
+        ([one], Some(path)) if !is_folder(path) => {
+            save(repo, &version, one, path, out)?;
             Ok(Done::Ok)
         }
         (_, None) => Err(Failure::Usage(format!(
@@ -49,12 +49,36 @@ pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
         (all, Some(folder)) => {
             fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
             for artifact in all {
-                let content = repo.content(&version, artifact.name.as_str())?;
-                write(&folder.join(artifact.name.as_str()), &content)?;
-                out.note(format!("{}", folder.join(artifact.name.as_str()).display()));
+                let path = folder.join(artifact.name.as_str());
+                save(repo, &version, artifact, &path, out)?;
+                out.note(plain(&path.display().to_string()));
             }
             Ok(Done::Ok)
         }
+    }
+}
+
+/// Whether a path names a folder: one that is there, or one to be made, by the slash at its end.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+fn save(
+    repo: &Repository,
+    version: &Version,
+    artifact: &Artifact,
+    path: &Path,
+    out: &Out,
+) -> Result<(), Failure> {
+    write(path, &repo.content(version, artifact.name.as_str())?)?;
+    match out.json {
+        true => out.object(json!({
+            "version": version,
+            "artifact": artifact.name,
+            "path": path,
+            "bytes": artifact.bytes,
+        })),
+        false => Ok(()),
     }
 }
 
@@ -234,6 +258,14 @@ fn row(artifact: &Artifact) -> Vec<String> {
     ]
 }
 
+/// Tells which tags a snapshot carries after a change, to programs alone.
+pub fn tagged(snapshot: &Snapshot, out: &Out) -> Run {
+    if out.json {
+        out.object(json!({"version": snapshot.version, "tags": snapshot.tags}))?;
+    }
+    Ok(Done::Ok)
+}
+
 pub fn tags(repo: &Repository, out: &Out) -> Run {
     for (tag, snapshots) in repo.tags()? {
         match out.json {
@@ -247,11 +279,16 @@ pub fn tags(repo: &Repository, out: &Out) -> Run {
 pub fn stats(repo: &Repository, out: &Out) -> Run {
     let stats = repo.stats()?;
     if out.json {
-        out.object(json!(stats))?;
+        let mut object = json!(stats);
+        // `schema` is the number of the JSON form.
+        object["store_schema"] = json!(stats.schema);
+        out.object(object)?;
         return Ok(Done::Ok);
     }
     let share = |part: u64, whole: u64| match whole {
         0 => String::new(),
+        // A small store is larger than what it holds, and a share says nothing.
+        _ if part > whole => String::new(),
         _ => format!(", {:.2} %", part as f64 * 100.0 / whole as f64),
     };
     let bytes = stats.bytes;

@@ -1,5 +1,7 @@
 //! What several areas' tests need.
 
 pub mod script;
+#[cfg(feature = "cli")]
+pub mod shell;
 #[cfg(feature = "chrome")]
 pub mod site;

@@ -36,6 +36,9 @@ struct Visit {
 }
 
 pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
+    if out.json {
+        return Err(Failure::Usage("demo tells people a story; it has no --json".to_owned()));
+    }
     let store = choose_store(global)?;
     let browser = Browser::launch(BrowserOptions {
         executable: args.browser.clone(),

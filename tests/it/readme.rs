@@ -1,0 +1,203 @@
+//! What the READMEs show is what is printed: their `console` blocks are run, in order, in a folder.
+//!
+//! A line that begins with `$ ` is a command for `sh`, `> ` goes on with it, and what follows is
+//! what it prints, errors included. The command must end well, so one that is meant to fail is
+//! followed by `; echo "exit $?"`. `[..]` stands for anything within a line, a line `...` for any
+//! lines. What differs from run to run may be shown as it was once: a made version fits any made
+//! version, and a time any time.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::shell::{Shell, TINTYPE};
+
+/// A command of a block, and what is shown of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Step {
+    line: usize,
+    command: String,
+    shown: Vec<String>,
+}
+
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if !inside {
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step { line: number, command: command.to_owned(), shown: Vec::new() });
+        } else if let Some(step) = steps.last_mut() {
+            match line.strip_prefix("> ") {
+                Some(more) if step.shown.is_empty() => {
+                    step.command.push('\n');
+                    step.command.push_str(more);
+                }
+                _ => step.shown.push(line.to_owned()),
+            }
+        }
+    }
+    steps
+}
+
+/// Runs a step and gives what it printed.
+fn run(shell: &Shell, step: &Step) -> String {
+    let program = Path::new(TINTYPE).parent().unwrap();
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let paths = [program.to_owned()].into_iter().chain(env::split_paths(&paths));
+    let ended = Command::new("sh")
+        .arg("-c")
+        .arg(format!("exec 2>&1\n{}", step.command))
+        .current_dir(shell.path(""))
+        .env("PATH", env::join_paths(paths).unwrap())
+        .env_remove("TINTYPE_STORE")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    for program in ["sqlite3", "zstd"] {
+        assert!(
+            !printed.contains(&format!("{program}: not found")),
+            "{program} is not installed; `make test` installs it"
+        );
+    }
+    assert!(ended.status.success(), "line {}: {}:\n{printed}", step.line, step.command);
+    printed
+}
+
+/// A text with what differs from run to run made equal.
+fn settled(line: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let mut settled = String::new();
+    let mut rest = line.trim_end();
+    while let Some(first) = rest.chars().next() {
+        let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        let (word, after) = rest.split_at(length);
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let date = || rest.get(..10).filter(|_| digits == 4 && length == 4 && is_date(rest));
+        if word.len() == 16 && word.starts_with('1') && digits >= 2 {
+            settled.push_str("<version>");
+            rest = after;
+        } else if date().is_some() {
+            let end =
+                rest[10..].find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | 'T' | 'Z' | ' '));
+            settled.push_str("<time> ");
+            rest = &rest[10 + end.unwrap_or(rest.len() - 10)..];
+        } else {
+            settled.push_str(word);
+            rest = after;
+        }
+    }
+    settled.trim_end().to_owned()
+}
+
+fn is_date(text: &str) -> bool {
+    text.bytes()
+        .zip(b"0000-00-00".iter())
+        .filter(|(byte, like)| match like {
+            b'0' => byte.is_ascii_digit(),
+            like => byte == *like,
+        })
+        .count()
+        == 10
+}
+
+/// Whether a line is what is shown, with `[..]` for anything.
+fn fits(shown: &str, line: &str) -> bool {
+    match shown.split_once("[..]") {
+        None => shown == line,
+        Some((before, after)) => line.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len())
+                .filter(|at| rest.is_char_boundary(*at))
+                .any(|at| fits(after, &rest[at..]))
+        }),
+    }
+}
+
+/// Whether lines are what is shown, with a line `...` for any lines.
+fn all_fit(shown: &[String], lines: &[String]) -> bool {
+    match shown.split_first() {
+        None => lines.is_empty(),
+        Some((first, rest)) if first == "..." => {
+            (0..=lines.len()).any(|at| all_fit(rest, &lines[at..]))
+        }
+        Some((first, rest)) => {
+            lines.first().is_some_and(|line| fits(first, line)) && all_fit(rest, &lines[1..])
+        }
+    }
+}
+
+fn check(name: &str, text: &str, shell: &Shell, steps_min: usize) {
+    let steps = steps(text);
+    assert!(steps.len() >= steps_min, "{name} has {} commands", steps.len());
+    for step in steps {
+        let printed = run(shell, &step);
+        let lines: Vec<_> = printed.lines().map(settled).collect();
+        // An empty line may stand before the next command.
+        let shown: Vec<_> = step.shown.iter().map(|line| settled(line)).collect();
+        let end = shown.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+        assert!(
+            all_fit(&shown[..end], &lines),
+            "{name}:{}: {}\nprints\n{printed}\ninstead of\n{}\n",
+            step.line,
+            step.command,
+            step.shown.join("\n")
+        );
+    }
+}
+
+#[cfg(feature = "chrome")]
+#[test]
+fn the_readme_shows_what_is_printed() {
+    check("README.md", include_str!("../../README.md"), &Shell::empty(), 15);
+}
+
+#[test]
+fn a_version_comes_out_of_the_file_without_tintype() {
+    let shell = Shell::new();
+    let page = |version: usize| -> String {
+        (1..=60)
+            .map(|line| match line {
+                30 if version > 1 => "line 30 changed\n".to_owned(),
+                50 if version > 2 => "line 50 changed\n".to_owned(),
+                _ => format!("line {line} of a page {}\n", line * 7919),
+            })
+            .collect()
+    };
+    for (number, name) in (1..).zip(["first", "second", "third"]) {
+        shell.file(name, page(number));
+        shell.put(&format!("{name} --version {name}"));
+    }
+    assert_eq!(shell.json("show third")[0]["artifacts"][0]["depth"], 2);
+    check("migrations/README.md", include_str!("../../migrations/README.md"), &shell, 4);
+    assert_eq!(String::from_utf8(shell.read("content-2")).unwrap(), page(3));
+    // Each step below is a version as well.
+    assert_eq!(shell.read("content-0"), shell.read("first"));
+}
+
+#[test]
+fn what_is_not_shown_is_seen() {
+    let text = "```console\n$ one\n> more\nout\n\n$ two\n```\n$ three\n```sh\n$ four\n```\n";
+    let found: Vec<_> =
+        steps(text).into_iter().map(|step| (step.line, step.command, step.shown)).collect();
+    let strings = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        found,
+        [(2, "one\nmore".to_owned(), strings(&["out", ""])), (6, "two".to_owned(), strings(&[]))]
+    );
+    for (shown, printed, fit) in [
+        ("a [..] c", "a b c", true),
+        ("a [..] c", "a b d", false),
+        ("1j98gvswy0017gbt x", "1k0ter2meg03995t x", true),
+        ("1j98gvswy0017gbt x", "1k0ter2meg03995t y", false),
+        ("2026-01-26T06:00:00.000000Z|x", "2027-11-22T01:49:30.187264Z|x", true),
+        ("at 2026-01-26 06:00:00  x", "at 2027-11-22 01:49:30  x", true),
+        ("24.5 → 22.0", "24.5 → 22.1", false),
+    ] {
+        assert_eq!(fits(&settled(shown), &settled(printed)), fit, "{shown} {printed}");
+    }
+    assert!(all_fit(&strings(&["a", "...", "d"]), &strings(&["a", "b", "c", "d"])));
+    assert!(!all_fit(&strings(&["a", "..."]), &strings(&["b"])));
+    assert!(!all_fit(&strings(&["a"]), &strings(&["a", "b"])));
+}

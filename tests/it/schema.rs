@@ -1,0 +1,248 @@
+//! The file as others see it: its header, its schema, and that shipped migrations stay as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use tintype::codec::frame::hash;
+use tintype::store::{APPLICATION_ID, SCHEMA};
+use tintype::{ArtifactStatus, Draft, DraftArtifact, Repository};
+
+/// Each migration: its file, its length, the BLAKE3 hash of it. A line is added with each new file;
+/// of a file that was shipped, the line is never changed.
+const FROZEN: &[(&str, usize, &str)] = &[
+    ("01-store.sql", 713, "ead49bcb6bdaf23059d3fbb2baa5dae03df6f2e357d91b6a3782e00597141beb"),
+    ("02-event.sql", 736, "d638840bdc5cb52c9a44c4a3e2c3d4357c43f2b07fdde8d30ff7b02ede69fea2"),
+    ("03-context.sql", 792, "e3c476733f6a403522d15ecf577c967e49ea2f6a28b3f9eea1acde9471415fb7"),
+    ("04-blob.sql", 1164, "22c87d7e656a1604dfc108c27200d153315482afc2e91221733ab5cc32d1526e"),
+    ("05-snapshot.sql", 2486, "8834bba3d096ca47fbf8d58c3f18d5a7b4089a57b4aaf3fed93447b9f7234a88"),
+    ("06-tag.sql", 581, "2a071ab35f6d726eb3f123892b64bc42d95aed26d494b4825a9da6f568cba92e"),
+    ("07-view.sql", 3729, "3b9e5f4a6a179d271140324b6b1cc30d8a462e2d47d36e34c679454f3eccae9e"),
+];
+
+fn migrations() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "sql"))
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// A store that was closed, and the folder that it is in.
+fn store() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("tintype.db");
+    Repository::init(&path).unwrap().close().unwrap();
+    (folder, path)
+}
+
+fn column(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut found = conn.prepare(sql).unwrap();
+    let rows = found.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn shipped_migrations_are_as_they_were() {
+    let found: Vec<_> = migrations()
+        .into_iter()
+        .map(|(name, text)| format!("    (\"{name}\", {}, \"{}\"),", text.len(), hash(&text)))
+        .collect();
+    let frozen: Vec<_> = FROZEN
+        .iter()
+        .map(|(name, length, hash)| format!("    (\"{name}\", {length}, \"{hash}\"),"))
+        .collect();
+    assert!(
+        found == frozen,
+        "a shipped migration changed, or a new one has no line yet. For what was never shipped, \
+         FROZEN becomes:\n{}\n",
+        found.join("\n")
+    );
+    let numbers: Vec<_> = found.iter().map(|line| line[6..8].parse::<i64>().unwrap()).collect();
+    assert_eq!(numbers, (1..=SCHEMA).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_fresh_store_says_in_its_header_what_it_is() {
+    let (_folder, path) = store();
+    let header = fs::read(&path).unwrap();
+    let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
+    // Where the SQLite file format says that they are.
+    assert_eq!(&header[..16], b"SQLite format 3\0");
+    assert_eq!(u16::from_be_bytes([header[16], header[17]]), 4096);
+    assert_eq!((header[18], header[19]), (2, 2), "WAL");
+    assert_ne!(number(52), 0, "auto-vacuum");
+    assert_eq!(number(64), 1, "incremental");
+    assert_eq!(i64::from(number(60)), SCHEMA);
+    assert_eq!(i64::from(number(68)), APPLICATION_ID);
+    assert_eq!(number(68), 0x5469_6E54);
+    let conn = Connection::open(&path).unwrap();
+    let pragma =
+        |name: &str| -> i64 { conn.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+    assert_eq!(pragma("auto_vacuum"), 2);
+    assert_eq!(column(&conn, "PRAGMA journal_mode"), ["wal"]);
+    assert_eq!(column(&conn, "PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn all_tables_are_strict_and_say_what_their_rows_are() {
+    let (_folder, path) = store();
+    let conn = Connection::open(&path).unwrap();
+    let loose = "SELECT name FROM pragma_table_list
+                 WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'";
+    assert_eq!(column(&conn, loose), [""; 0]);
+    let silent = "SELECT name FROM sqlite_schema
+                  WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'
+                  AND sql NOT LIKE '%--%'";
+    assert_eq!(column(&conn, silent), [""; 0]);
+    let text = include_str!("../../migrations/README.md");
+    for name in column(
+        &conn,
+        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'",
+    ) {
+        assert!(text.contains(&format!("`{name}`")), "migrations/README.md lacks {name}");
+    }
+}
+
+#[test]
+fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
+    let (_folder, path) = store();
+    let views = column(
+        &Connection::open(&path).unwrap(),
+        "SELECT name FROM sqlite_schema WHERE type = 'view'",
+    );
+    assert!(views.len() >= 5, "{views:?}");
+    let rows = |view: &str| {
+        let found = Command::new("sqlite3")
+            .arg(&path)
+            .arg(format!("SELECT * FROM {view}"))
+            .output()
+            .unwrap_or_else(|error| panic!("sqlite3: {error}; `make test` installs it"));
+        let told = String::from_utf8(found.stderr).unwrap();
+        assert!(found.status.success() && told.is_empty(), "{view}: {told}");
+        String::from_utf8(found.stdout).unwrap().lines().count()
+    };
+    let empty: Vec<_> = views.iter().map(|view| (view.as_str(), rows(view))).collect();
+    for (view, rows) in empty {
+        // The making of the store is an event.
+        assert_eq!(rows, usize::from(view == "v_event"), "{view}");
+    }
+    let repo = Repository::open(&path).unwrap();
+    repo.create(Draft::text("one").tag("good").unwrap()).unwrap();
+    repo.close().unwrap();
+    for view in &views {
+        assert_eq!(rows(view), 1 + usize::from(view == "v_event"), "{view}");
+    }
+}
+
+/// A list of fields as migrations/README.md writes them, and the first 16 bytes of its hash.
+#[derive(Default)]
+struct Fields(Vec<u8>);
+
+impl Fields {
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.push(1);
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend(bytes);
+        self
+    }
+
+    fn number(mut self, number: i64) -> Self {
+        self.0.push(2);
+        self.0.extend(number.to_le_bytes());
+        self
+    }
+
+    /// What stands in a row: a number, a text, bytes or nothing.
+    fn value(mut self, value: Value) -> Self {
+        match value {
+            Value::Integer(number) => self.number(number),
+            Value::Text(text) => self.bytes(text.as_bytes()),
+            Value::Blob(bytes) => self.bytes(&bytes),
+            _ => {
+                self.0.push(0);
+                self
+            }
+        }
+    }
+
+    fn digest(self) -> Vec<u8> {
+        hash(&self.0).0[..16].to_vec()
+    }
+}
+
+/// The rows of a query, each with its columns as they stand in the file.
+fn rows(conn: &Connection, sql: &str) -> Vec<Vec<Value>> {
+    let mut found = conn.prepare(sql).unwrap();
+    let columns = found.column_count();
+    let rows = found.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn digests_and_chain_cover_what_the_description_of_the_format_says() {
+    let (_folder, path) = store();
+    let repo = Repository::open(&path).unwrap();
+    let lacking = DraftArtifact::missing(
+        "page.png".parse().unwrap(),
+        "image/png",
+        ArtifactStatus::Failed,
+        Some("timed out".into()),
+    );
+    let draft = Draft::text("one")
+        .artifact(lacking.unwrap().took(Duration::from_millis(12)))
+        .context("shop.example/cart".parse().unwrap())
+        .describe("all of it")
+        .info("retries", 3)
+        .tag("good")
+        .unwrap();
+    let version = repo.create(draft).unwrap();
+    repo.tag(&version, &"late".parse().unwrap()).unwrap();
+    repo.close().unwrap();
+
+    let conn = Connection::open(&path).unwrap();
+    let mut digests = Vec::new();
+    for store in rows(&conn, "SELECT uuid, created_us FROM store") {
+        digests.push(store.into_iter().fold(Fields::default(), Fields::value).digest());
+    }
+    let snapshot = "SELECT version, created_us, 'shop.example/cart', status, based_on, description,
+                           user_info, 2 FROM snapshot";
+    let artifacts = "SELECT name.text, media.text, artifact.status, entries, took_us, reason,
+                            hash, bytes
+                     FROM artifact JOIN name ON name.id = name_id
+                     JOIN name AS media ON media.id = media_id
+                     LEFT JOIN blob ON blob.id = blob_id ORDER BY name.text";
+    let mut manifest =
+        rows(&conn, snapshot).remove(0).into_iter().fold(Fields::default(), Fields::value);
+    for artifact in rows(&conn, artifacts) {
+        let held = if artifact[6] == Value::Null { 6 } else { 8 };
+        manifest = artifact.into_iter().take(held).fold(manifest, Fields::value);
+    }
+    digests.push(manifest.digest());
+    digests.push(Fields::default().bytes(version.as_str().as_bytes()).bytes(b"late").digest());
+
+    let mut chain = vec![0; 16];
+    let events =
+        "SELECT seq, at_us, kind, snapshot_id, detail, digest, chain FROM event ORDER BY seq";
+    let events = rows(&conn, events);
+    assert_eq!(events.len(), digests.len());
+    for (mut event, digest) in events.into_iter().zip(digests) {
+        let told = event.pop().unwrap();
+        assert_eq!(event[5], Value::Blob(digest), "the digest of event {:?}", event[0]);
+        chain = event.into_iter().fold(Fields::default().bytes(&chain), Fields::value).digest();
+        assert_eq!(told, Value::Blob(chain.clone()));
+    }
+    assert_eq!(
+        rows(&conn, "SELECT head_seq, head_chain FROM store"),
+        [[Value::Integer(3), Value::Blob(chain)]]
+    );
+}
