@@ -120,7 +120,7 @@ pub(crate) fn prepare(
             let base = shared.reading(|conn| {
                 known = blobs::find(conn, &hash)?.is_some();
                 if known {
-                    return Ok(None);
+                    return Ok(Base::None);
                 }
                 prepared.chain = match lanes.chain(&prepared.lane) {
                     Some(chain) if draft.goes_on_in_lane() => chain,
@@ -129,6 +129,14 @@ pub(crate) fn prepare(
                 base_for(conn, lanes, &prepared)
             })?;
             if !known {
+                let base = match base {
+                    Base::Here(slot, content) => Some((slot, content)),
+                    Base::None => None,
+                    Base::OnItsWay => {
+                        shared.queue.drain();
+                        shared.reading(|conn| base_for(conn, lanes, &prepared))?.here()
+                    }
+                };
                 prepared.encoded = Some(blobs::encode(&prepared.content, base)?);
             }
         }
@@ -168,29 +176,48 @@ pub(crate) fn chain_for(
     }
 }
 
-/// The slot of content in its chain, with the content of the base. A base that can't be had, not
-/// committed yet and no longer at hand, or damaged, is none: the content is kept whole.
+/// What content is to be a delta on.
+pub(crate) enum Base {
+    /// Nothing: it is kept whole.
+    None,
+    /// This content, in this slot.
+    Here(Slot, Arc<[u8]>),
+    /// Content that is neither at hand nor in the file: on its way there, or gone.
+    OnItsWay,
+}
+
+impl Base {
+    /// The slot and content, if it is here.
+    pub(crate) fn here(self) -> Option<(Slot, Arc<[u8]>)> {
+        match self {
+            Base::Here(slot, content) => Some((slot, content)),
+            Base::None | Base::OnItsWay => None,
+        }
+    }
+}
+
+/// Finds what content is to be a delta on. A damaged base is none.
 pub(crate) fn base_for(
     conn: &Connection,
     lanes: &Lanes,
     content: &PreparedContent,
-) -> Result<Option<(Slot, Arc<[u8]>)>> {
+) -> Result<Base> {
     let Some(slot) = blobs::slot_after(&content.chain, content.content.len() as u64) else {
-        return Ok(None);
+        return Ok(Base::None);
     };
     if let Some(base) = lanes.content(&slot.base.hash) {
-        return Ok(Some((slot, base)));
+        return Ok(Base::Here(slot, base));
     }
-    let Some(row) = blobs::find(conn, &slot.base.hash)? else { return Ok(None) };
+    let Some(row) = blobs::find(conn, &slot.base.hash)? else { return Ok(Base::OnItsWay) };
     match blobs::read(conn, &row) {
         Ok(base) => {
             let base: Arc<[u8]> = base.into();
             lanes.keep(row.hash, base.clone());
-            Ok(Some((slot, base)))
+            Ok(Base::Here(slot, base))
         }
         Err(Error::Corrupt(damage)) => {
             log::warn!("{damage}; what comes after it is kept whole");
-            Ok(None)
+            Ok(Base::None)
         }
         Err(error) => Err(error),
     }

@@ -221,7 +221,7 @@ fn keep(
         content: content.content.clone(),
         lane: content.lane.clone(),
     };
-    let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?)?;
+    let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?.here())?;
     if let Some(row) = blobs::insert(conn, &content.hash, bytes, &encoded)? {
         return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
     }

@@ -22,7 +22,7 @@ use crate::store::{Shared, schema};
 const GROUP_MAX: usize = 4_096;
 /// The most bytes that are committed together. A larger transaction keeps others waiting and
 /// makes the write-ahead log grow.
-const GROUP_BYTES_MAX: usize = 256 * 1024 * 1024;
+const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most snapshots that wait; whoever brings more waits too.
 const QUEUE_MAX: usize = 2 * GROUP_MAX;
 /// The most bytes that wait.
@@ -43,6 +43,8 @@ struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
     awaited: usize,
+    /// Whether a group is being written.
+    writing: bool,
     /// Bulk imports that are bringing more.
     bulk: usize,
     closed: bool,
@@ -149,6 +151,18 @@ impl Queue {
         import()
     }
 
+    /// Waits until all that is in the queue now has been written, well or not.
+    pub(crate) fn drain(&self) {
+        let mut state = self.state();
+        // As good as somebody who waits for a snapshot: a group that gathers ends gathering.
+        state.awaited += 1;
+        self.changed.notify_all();
+        while state.writing || !state.jobs.is_empty() {
+            state = self.wait(state);
+        }
+        state.awaited -= 1;
+    }
+
     /// Lets the thread end when it has written what is waiting.
     pub(crate) fn close(&self) {
         self.state().closed = true;
@@ -158,6 +172,8 @@ impl Queue {
     /// Takes the next group; none when the queue is closed and empty.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.state();
+        state.writing = false;
+        self.changed.notify_all();
         while state.jobs.is_empty() {
             if state.closed {
                 return None;
@@ -188,6 +204,7 @@ impl Queue {
             group.push(job);
         }
         state.bytes -= bytes;
+        state.writing = true;
         drop(state);
         self.changed.notify_all();
         Some(group)

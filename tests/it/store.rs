@@ -133,6 +133,26 @@ fn a_long_history_is_deltas_and_every_version_is_readable() {
     }
 }
 
+/// The base of the last one lies 384 versions, 77 MB, back: no longer at hand, and perhaps not
+/// committed either when it is needed.
+#[test]
+fn a_bulk_import_waits_for_a_base_rather_than_do_without() {
+    let repo = Repository::temporary().unwrap();
+    let mut content: Vec<u8> =
+        (0..50_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+    repo.bulk(|| {
+        let tickets: Vec<_> = (0..390)
+            .map(|n| {
+                content[n * 500] ^= 0x55;
+                repo.submit(repo.prepare(Draft::bytes(content.clone())).unwrap())
+            })
+            .collect();
+        tickets.into_iter().for_each(|ticket| drop(ticket.wait().unwrap()));
+    });
+    let stats = repo.stats().unwrap();
+    assert_eq!((stats.blobs, stats.deltas), (390, 389));
+}
+
 #[test]
 fn history_goes_on_as_deltas_in_the_next_process() {
     let folder = tempfile::tempdir().unwrap();
