@@ -127,6 +127,16 @@ fn fits(base: &Link, bytes: u64) -> bool {
     base.depth < DEPTH_MAX && base.chain_bytes.saturating_add(bytes) <= CHAIN_BYTES_MAX
 }
 
+/// Whether a slot can be had on the base that is here: it may lie in another chain than it was
+/// thought to, where the same content was stored from elsewhere.
+fn still_fits(conn: &Connection, slot: &Slot, base: &Row, bytes: u64) -> Result<bool> {
+    if (base.position, base.depth) == (slot.base.position, slot.base.depth) {
+        return Ok(true);
+    }
+    let chain = chain(conn, base.id)?;
+    Ok(base.position < slot.position && chain.last().is_some_and(|base| fits(base, bytes)))
+}
+
 /// Reads a blob's content through its chain and checks it.
 pub(crate) fn read(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
     read_on(conn, row, &|_| None)
@@ -231,9 +241,7 @@ pub(crate) fn insert(
     let base = match &encoded.slot {
         None => None,
         Some(slot) => match find(conn, &slot.base.hash)? {
-            Some(base) if (base.position, base.depth) == (slot.base.position, slot.base.depth) => {
-                Some(base)
-            }
+            Some(base) if still_fits(conn, slot, &base, bytes)? => Some(base),
             _ => return Ok(None),
         },
     };

@@ -19,13 +19,24 @@ const CHAINS_MAX: usize = 4_096;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Lane(pub(crate) [String; 5]);
 
+/// What is known of the end of a lane.
+pub(crate) enum End {
+    /// Nothing: the file tells.
+    Unknown,
+    /// What was thought is wrong: the file tells, once what is on its way is there.
+    Forgotten,
+    /// It ends with this chain.
+    Chain(Arc<[Link]>),
+}
+
 /// What is known of lanes and contents, shared by all threads of a repository.
 #[derive(Default)]
 pub(crate) struct Lanes(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    chains: HashMap<Lane, Arc<[Link]>>,
+    /// None where what was to be the end of the lane was not written.
+    chains: HashMap<Lane, Option<Arc<[Link]>>>,
     contents: HashMap<BlobHash, Arc<[u8]>>,
     /// The contents in the order in which they came, oldest first.
     order: VecDeque<BlobHash>,
@@ -39,8 +50,12 @@ impl Lanes {
     }
 
     /// The chain at the end of a lane, where it is known.
-    pub(crate) fn chain(&self, lane: &Lane) -> Option<Arc<[Link]>> {
-        self.known().chains.get(lane).cloned()
+    pub(crate) fn end(&self, lane: &Lane) -> End {
+        match self.known().chains.get(lane) {
+            Some(Some(chain)) => End::Chain(chain.clone()),
+            Some(None) => End::Forgotten,
+            None => End::Unknown,
+        }
     }
 
     /// Keeps what the end of a lane is now.
@@ -49,12 +64,14 @@ impl Lanes {
         if known.chains.len() >= CHAINS_MAX && !known.chains.contains_key(&lane) {
             known.chains.clear();
         }
-        known.chains.insert(lane, chain);
+        known.chains.insert(lane, Some(chain));
     }
 
     /// Forgets what was known of a lane, as when what was to be its end was not written.
     pub(crate) fn forget(&self, lane: &Lane) {
-        self.known().chains.remove(lane);
+        if let Some(chain) = self.known().chains.get_mut(lane) {
+            *chain = None;
+        }
     }
 
     /// Content by its hash, where it is at hand.

@@ -12,7 +12,7 @@ use crate::model::id::{BlobHash, Version};
 use crate::model::snapshot::{DeltaPolicy, Draft};
 use crate::model::time::Time;
 use crate::store::blobs::{self, CONTENT_BYTES_MAX, Encoded, Link, Slot};
-use crate::store::lanes::{Lane, Lanes};
+use crate::store::lanes::{End, Lane, Lanes};
 use crate::store::{Shared, snapshots};
 
 /// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
@@ -111,20 +111,27 @@ pub(crate) fn prepare(
         }
         let hash = frame::hash(&content);
         let lane = lane(&draft.context, artifact);
-        let mut known =
-            contents.iter().any(|earlier| earlier.hash == hash) || lanes_hold(lanes, &lane, &hash);
+        let mut known = contents.iter().any(|earlier| earlier.hash == hash);
         let mut prepared =
             PreparedContent { hash, content, lane, encoded: None, chain: Arc::new([]) };
         if !known {
+            let end = match draft.goes_on_in_lane() {
+                true => lanes.end(&prepared.lane),
+                false => End::Unknown,
+            };
+            if matches!(end, End::Forgotten) {
+                shared.queue.drain();
+            }
             // A connection is lent for the looking up only: encoding takes much longer.
             let base = shared.reading(|conn| {
-                known = blobs::find(conn, &hash)?.is_some();
+                // Content that is at hand but not in the file is on its way there.
+                known = blobs::find(conn, &hash)?.is_some() || lanes.content(&hash).is_some();
                 if known {
                     return Ok(Base::None);
                 }
-                prepared.chain = match lanes.chain(&prepared.lane) {
-                    Some(chain) if draft.goes_on_in_lane() => chain,
-                    _ => chain_for(conn, &draft, artifact)?,
+                prepared.chain = match end {
+                    End::Chain(chain) => chain,
+                    End::Unknown | End::Forgotten => chain_for(conn, &draft, artifact)?,
                 };
                 base_for(conn, lanes, &prepared)
             })?;
@@ -144,11 +151,6 @@ pub(crate) fn prepare(
     }
     let made = draft.version.is_none();
     Ok(Prepared { draft, version, made, time, contents })
-}
-
-/// Whether the content is the end of its lane: prepared just now, and perhaps not committed.
-fn lanes_hold(lanes: &Lanes, lane: &Lane, hash: &BlobHash) -> bool {
-    lanes.chain(lane).is_some_and(|chain| chain.iter().any(|link| link.hash == *hash))
 }
 
 /// The chain that content goes on, as the file says it: that of the version it is based on, else
