@@ -1,12 +1,103 @@
-//! Tintype: the memory of a scraper.
+//! Tintype keeps what a scraper saw and what it made of it, every version, in one SQLite file.
+//!
+//! ```
+//! use serde_json::json;
+//! use tintype::{Draft, Query, Repository};
+//!
+//! let repo = Repository::temporary()?; // or init("prices.db"), open("prices.db")
+//! let monday = Draft::json(&json!({"kettle": 24.5}))?.context("shop.example/prices".parse()?);
+//! let monday = repo.create(monday.tag("good")?)?;
+//! let tuesday = repo.create(Draft::json(&json!({"kettle": 22.0}))?.based_on(&monday))?;
+//!
+//! assert_eq!(repo.resolve(&"latest:good".parse()?)?, monday);
+//! assert_eq!(repo.content(&tuesday, "data")?, br#"{"kettle":22.0}"#);
+//! assert_eq!(repo.find(&Query::context("shop.example/*".parse()?))?.len(), 1);
+//! # Ok::<(), tintype::Error>(())
+//! ```
+//!
+//! # The model
+//!
+//! - A [`Snapshot`] has a name, its [`Version`], and never changes. It was taken at a [`Time`], in a
+//!   [`Context`]: a site and places within it, and the session that took it.
+//! - It is a set of [`Artifact`]s: JSON has one, a page several. An artifact has a name and the hash
+//!   of its content, or the reason why there is none.
+//! - Content is a blob. The hash is its key, so it is kept once whatever holds it, whole or as a
+//!   delta on another blob. How it is kept shows in sizes alone, never in what is read.
+//! - A [`Tag`] is put on a snapshot and taken off it. A [`Query`] finds snapshots, a [`Selector`]
+//!   one of them.
+//! - Each change is an event of the log, which ties it to all events before.
+//!
+//! A [`Draft`] is what a snapshot is made from. [`Repository::create`] prepares it (checks, hashes
+//! and compresses it with no lock held), queues it, and returns when it is durable; what many
+//! threads create at the same time is committed together. [`Repository::write`] makes several
+//! changes at once, [`Repository::read`] looks at one state of the store.
+//!
+//! # What always holds
+//!
+//! **Invariant:** content is given back as it was stored, or an error says what is damaged. Each
+//! read compares it with its hash.
+//!
+//! **Invariant:** a change happens whole or not at all. A version that was returned is on the disk.
+//!
+//! **Invariant:** what stands in the file is what replaying its log gives; [`ops::verify`] proves
+//! it.
+//!
+//! **Invariant:** what reading costs is bounded when it is written: the depth of a chain of deltas
+//! and the bytes decoded along it have limits.
+//!
+//! **Invariant:** a capture leaves a draft that says what it has, what it lacks and why, also of a
+//! page that did not load, hangs or crashed.
+//!
+//! **Invariant:** the file can be read without this crate: with SQLite and Zstandard, as
+//! `migrations/README.md` describes.
+//!
+//! **Refused:** global state. A store, a clock, a browser are arguments. Two stores in one process
+//! know nothing of each other.
+//!
+//! # The house, in reading order
+//!
+//! A folder is a floor, and names only floors below it. A test reads the sources and holds to that,
+//! and to one home for each foreign crate.
+//!
+//! | floor | module | what it is |
+//! |---|---|---|
+//! | 0 | [`error`] | what can go wrong, in one enum |
+//! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
+//! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::digest`] for the log |
+//! | 2 | [`mod@format`] | what people exchange: differences, HAR |
+//! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
+//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::verify`] |
+//! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
+//!
+//! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a
+//! page or a value becomes a [`Draft`] (`capture`, `model`), the draft a [`Prepared`] (`store`, with
+//! `codec`), that a row for the snapshot, one for each artifact, a blob where the content is new,
+//! and an event. The way up is a [`Snapshot`] and its content, and from two of them what differs
+//! (`ops`, `format`).
+//!
+//! # Features
+//!
+//! - `chrome`: capturing from Chromium. Most of a clean build's time is its protocol.
+//! - `cli`: the command. Both are on unless told.
+//!
+//! # Errors
+//!
+//! What a caller named and is not there is an [`Error`]; where absence is normal there is an
+//! `Option`. What failed softly, such as a page that lacks a part or damage that `verify` finds, is
+//! in the result.
+
+pub mod error;
+pub mod model;
+
+pub mod codec;
+
+pub mod format;
+
+pub mod store;
+
+pub mod ops;
 
 pub mod capture;
-pub mod codec;
-pub mod error;
-pub mod format;
-pub mod model;
-pub mod ops;
-pub mod store;
 
 pub use error::{Corruption, Error, Result, What};
 pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, media_type_of};
@@ -17,3 +108,8 @@ pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
 pub use model::time::{Clock, SystemClock, Time};
 pub use store::{Builder, Prepared, Repository, Stats, Ticket, Transaction, View};
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

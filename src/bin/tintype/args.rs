@@ -228,7 +228,7 @@ pub struct List {
     #[arg(long, value_name = "WORDS")]
     pub text: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = count)]
     pub limit: usize,
     /// Go on after this version, the last of the list before
     #[arg(long, value_name = "CURSOR")]
@@ -301,6 +301,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("between 0 and 86400 seconds".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "a number from 1 on is needed".into())
 }
 
 fn field(text: &str) -> Result<(String, Value), String> {

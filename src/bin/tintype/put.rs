@@ -27,6 +27,10 @@ pub fn put(repo: &Repository, args: Put, out: &Out) -> Run {
     if args.files.iter().filter(|file| is_stdin(file)).count() > 1 {
         return Err(Failure::Usage("stdin can be read once only".to_owned()));
     }
+    if let Some(media_type) = &args.media_type {
+        // What fits no file is an error of the command line, not one of each file.
+        DraftArtifact::stored(ArtifactName::data(), media_type.clone(), [])?;
+    }
     let base = args.base.as_ref().map(|base| repo.resolve(base)).transpose()?;
     let mut tally = Tally { stored: 0, failed: 0, waiting: VecDeque::new() };
     if args.together {
