@@ -86,6 +86,9 @@ SELECT
   sum(bytes) AS bytes,
   (SELECT sum(length(data)) FROM blob
     WHERE id IN (SELECT a.blob_id FROM artifact AS a WHERE a.name_id = name.id)) AS stored
-FROM artifact JOIN name ON name.id = name_id JOIN blob ON blob.id = blob_id
+FROM artifact
+JOIN snapshot ON snapshot.id = snapshot_id AND forgotten_us IS NULL
+JOIN name ON name.id = name_id
+JOIN blob ON blob.id = blob_id
 GROUP BY name.id
 ORDER BY stored DESC;

@@ -236,6 +236,9 @@ pub fn draft_of(page: &mut dyn Page, context: Context, config: &CaptureConfig) -
     let name = FACTS.parse::<ArtifactName>()?;
     let artifact = DraftArtifact::stored(name, MEDIA_JSON, content)?;
     let mut draft = draft.info("url", facts.url.as_str());
+    if let Some(load_error) = &facts.load_error {
+        draft = draft.describe(load_error);
+    }
     if let Some(http_status) = facts.http_status {
         draft = draft.info("http_status", http_status);
     }

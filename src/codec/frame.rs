@@ -17,6 +17,9 @@ use crate::model::id::BlobHash;
 /// The compression level of frames written at once. Higher levels cost several times as much
 /// and win little on deltas.
 const LEVEL: i32 = 3;
+/// One in two to this power of the base's positions is remembered for long matches. The usual 7
+/// makes deltas of large documents some two percent larger.
+const LDM_HASH_RATE_LOG: u32 = 6;
 /// Windows larger than this are not used: 128 MiB, what every Zstandard decoder takes.
 const WINDOW_LOG_MAX: u32 = 27;
 /// The smallest window of the format.
@@ -94,6 +97,7 @@ fn compress(content: &[u8], base: Option<&[u8]>) -> Option<Vec<u8>> {
         CParameter::CompressionLevel(LEVEL),
         CParameter::WindowLog(window.clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX)),
         CParameter::EnableLongDistanceMatching(base.is_some()),
+        CParameter::LdmHashRateLog(LDM_HASH_RATE_LOG),
         CParameter::ContentSizeFlag(false),
         CParameter::ChecksumFlag(false),
         CParameter::DictIdFlag(false),

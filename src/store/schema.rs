@@ -147,7 +147,7 @@ pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection
         .prefix(".tintype-")
         .suffix(".tmp")
         .tempfile_in(folder)
-        .map_err(|source| Error::io(path, source))?
+        .map_err(|error| Error::io(folder, std::io::Error::from(error.kind())))?
         .into_temp_path();
     {
         let mut conn = Location::File(temporary.to_path_buf()).open_writer()?;

@@ -509,7 +509,7 @@ fn a_good_store_is_told_good_in_all_depths() {
     shell.put("monday.json tuesday.json friday.json --tag good");
     for (depth, told) in [
         ("--quick", "ok: looked at the pages\n"),
-        ("", "ok: looked at 4 events, 3 snapshots\n"),
+        ("", "ok: looked at 4 events, 3 snapshots; --read-data looks at content too\n"),
         ("--read-data", "ok: looked at 4 events, 3 snapshots, 2 contents of 63 B\n"),
     ] {
         assert_eq!(shell.done(&format!("verify {depth}")), told);

@@ -17,10 +17,10 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("01-store.sql", 713, "ead49bcb6bdaf23059d3fbb2baa5dae03df6f2e357d91b6a3782e00597141beb"),
     ("02-event.sql", 736, "d638840bdc5cb52c9a44c4a3e2c3d4357c43f2b07fdde8d30ff7b02ede69fea2"),
     ("03-context.sql", 792, "e3c476733f6a403522d15ecf577c967e49ea2f6a28b3f9eea1acde9471415fb7"),
-    ("04-blob.sql", 1164, "22c87d7e656a1604dfc108c27200d153315482afc2e91221733ab5cc32d1526e"),
+    ("04-blob.sql", 1074, "eac8e007c98ff108f79ba2f3b66fbf6c8dcf644a7c1cb66adf016cf908699076"),
     ("05-snapshot.sql", 2486, "8834bba3d096ca47fbf8d58c3f18d5a7b4089a57b4aaf3fed93447b9f7234a88"),
     ("06-tag.sql", 581, "2a071ab35f6d726eb3f123892b64bc42d95aed26d494b4825a9da6f568cba92e"),
-    ("07-view.sql", 3729, "3b9e5f4a6a179d271140324b6b1cc30d8a462e2d47d36e34c679454f3eccae9e"),
+    ("07-view.sql", 3797, "77c5474b1bc8a91d9d7bf03d5a4135595312254d10513b8a2e1f1c3a532be9e1"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {

@@ -38,7 +38,10 @@ pub fn verify(repo: &Repository, quick: bool, read_data: bool, out: &Out) -> Run
         let looked = match depth {
             Depth::Quick => "looked at the pages".to_owned(),
             Depth::Structure => {
-                format!("looked at {} events, {} snapshots", report.events, report.snapshots)
+                format!(
+                    "looked at {} events, {} snapshots; --read-data looks at content too",
+                    report.events, report.snapshots
+                )
             }
             Depth::Data => format!(
                 "looked at {} events, {} snapshots, {} contents of {}",
