@@ -14,7 +14,7 @@ use crate::codec::frame::{self, Codec, Frame};
 use crate::codec::level::{self, DEPTH_MAX};
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::BlobHash;
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 
 /// The largest content that is taken, in bytes. SQLite holds up to a billion bytes in a row.
 pub const CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;

@@ -14,8 +14,9 @@ use crate::error::{Corruption, Error, Result};
 use crate::store::blobs;
 use crate::store::events::{self, Event, Kind};
 use crate::store::note::Note;
-use crate::store::schema::{self, Doing};
+use crate::store::schema;
 use crate::store::snapshots::{self, Record};
+use crate::store::sqlite::Doing;
 
 /// Snapshots that are read at once.
 const BATCH: usize = 256;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Corruption, Result};
 use crate::model::context::{Context, LEFT_OUT, Pattern};
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 
 const ROOT: i64 = 1;
 

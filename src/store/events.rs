@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::codec::digest::{Digest, Fields};
 use crate::error::{Corruption, Error, Result};
 use crate::model::time::Time;
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 
 /// What kinds of change there are. The numbers stand in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 mod blobs;
 pub(crate) mod check;
 mod contexts;
+mod create;
 mod events;
 mod lanes;
 mod note;
@@ -17,6 +18,7 @@ mod prepare;
 mod query;
 mod schema;
 mod snapshots;
+mod sqlite;
 mod stats;
 mod tags;
 mod txn;
@@ -33,7 +35,8 @@ use tempfile::TempDir;
 
 pub use blobs::{CHAIN_BYTES_MAX, CONTENT_BYTES_MAX};
 pub use prepare::Prepared;
-pub use schema::{APPLICATION_ID, BUSY_TIMEOUT, SCHEMA};
+pub use schema::{APPLICATION_ID, SCHEMA};
+pub use sqlite::BUSY_TIMEOUT;
 pub use stats::Stats;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
@@ -47,7 +50,8 @@ use crate::model::time::{Clock, SystemClock, Time};
 use lanes::Lanes;
 use note::Note;
 use pool::Readers;
-use schema::{Doing, Location};
+use schema::Location;
+use sqlite::Doing;
 use writer::Queue;
 
 /// The longest that locks are waited for, however long a caller asks for.
@@ -90,10 +94,10 @@ impl Builder {
     ///
     /// Fails with `StoreExists` where anything stands there.
     pub fn init(self, path: impl AsRef<Path>) -> Result<Repository> {
-        schema::be_patient(self.busy_timeout);
+        sqlite::be_patient(self.busy_timeout);
         let location = Location::File(path.as_ref().to_owned());
         schema::create(&location, self.clock.now())
-            .map_err(|error| schema::at(path.as_ref(), error))?;
+            .map_err(|error| sqlite::at(path.as_ref(), error))?;
         self.start(location, None, None)
     }
 
@@ -103,7 +107,7 @@ impl Builder {
     /// open, so a thread must not write from within a view of its own.
     pub fn in_memory(self) -> Result<Repository> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        schema::be_patient(self.busy_timeout);
+        sqlite::be_patient(self.busy_timeout);
         let name = format!("tintype-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let location = Location::Memory(name);
         let keeper = schema::create(&location, self.clock.now())?;
@@ -112,7 +116,7 @@ impl Builder {
 
     /// Makes a store in a new folder for temporary files, gone with its last handle.
     pub fn temporary(self) -> Result<Repository> {
-        schema::be_patient(self.busy_timeout);
+        sqlite::be_patient(self.busy_timeout);
         let folder = TempDir::with_prefix("tintype-")
             .map_err(|source| Error::io(std::env::temp_dir(), source))?;
         let location = Location::File(folder.path().join("tintype.db"));
@@ -127,15 +131,15 @@ impl Builder {
         folder: Option<TempDir>,
     ) -> Result<Repository> {
         let path = location.path();
-        schema::be_patient(self.busy_timeout);
+        sqlite::be_patient(self.busy_timeout);
         let (uri, flags) = location.reader();
         let found = Connection::open_with_flags(uri, flags)
-            .and_then(|conn| schema::make_patient(&conn).map(|()| conn))
+            .and_then(|conn| sqlite::make_patient(&conn).map(|()| conn))
             .doing("opening the store")
             .and_then(|conn| schema::recognise(&conn, &path))
-            .map_err(|error| schema::at(&path, error))?;
+            .map_err(|error| sqlite::at(&path, error))?;
         if found < SCHEMA {
-            schema::upgrade(&location).map_err(|error| schema::at(&path, error))?;
+            schema::upgrade(&location).map_err(|error| sqlite::at(&path, error))?;
         }
         let readers = Readers::new(&location);
         let shared = Arc::new(Shared {
@@ -456,9 +460,9 @@ impl Shared {
 
     /// Lends a connection that reads.
     fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        schema::be_patient(self.busy_timeout);
+        sqlite::be_patient(self.busy_timeout);
         let conn = self.readers.get()?;
-        read(&conn).map_err(|error| schema::at(&self.path, error))
+        read(&conn).map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Changes the store in one transaction.
@@ -475,7 +479,7 @@ impl Shared {
         }
         self.refuse_nested()?;
         let written = || -> Result<T> {
-            schema::be_patient(self.busy_timeout);
+            sqlite::be_patient(self.busy_timeout);
             let mut writer = locked(&self.writer);
             *locked(&self.writing) = Some(std::thread::current().id());
             let _writing = Writing(&self.writing);
@@ -500,7 +504,7 @@ impl Shared {
             }
             Ok(value)
         };
-        written().map_err(|error| schema::at(&self.path, error))
+        written().map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Moves the write-ahead log into the file and closes the connection that writes.
@@ -509,9 +513,9 @@ impl Shared {
         self.readers.close();
         let Some(conn) = locked(&self.writer).take() else { return Ok(()) };
         // Whoever reads just now keeps the log from being emptied; it is done at the next close.
-        schema::be_patient(Duration::ZERO);
+        sqlite::be_patient(Duration::ZERO);
         let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        emptied.doing("moving the log into the file").map_err(|error| schema::at(&self.path, error))
+        emptied.doing("moving the log into the file").map_err(|error| sqlite::at(&self.path, error))
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::model::query::Query;
 use crate::model::snapshot::{Snapshot, Status};
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 use crate::store::{contexts, snapshots, tags};
 
 /// Up to so many places are asked one by one; with more, the index on time is read and filtered.

@@ -1,17 +1,16 @@
-//! The file: how it is made, recognised and opened, and how SQLite's answers become ours.
+//! The file: how it is made, recognised and opened.
 
-use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 
-use crate::error::{Corruption, Error, Result};
-use crate::model::time::{Stopwatch, Time};
+use crate::error::{Error, Result};
+use crate::model::time::Time;
 use crate::store::events;
+use crate::store::sqlite::{self, Doing, make_patient};
 
 /// The four bytes `TinT` in the header of every store.
 pub const APPLICATION_ID: i64 = 0x5469_6E54;
@@ -191,7 +190,7 @@ pub(crate) fn recognise(conn: &Connection, path: &Path) -> Result<i64> {
         conn.pragma_query_value(None, pragma, |row| row.get(0)).map_err(|error| {
             match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase) => not_a_store("it is not an SQLite database"),
-                _ => from_sqlite("opening the store", error),
+                _ => sqlite::from_sqlite("opening the store", error),
             }
         })
     };
@@ -290,101 +289,4 @@ fn folder_of(path: &Path) -> &Path {
 
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     fs::File::open(folder)?.sync_all()
-}
-
-thread_local! {
-    /// How long this thread waits for a lock, and since when it does.
-    static PATIENCE: Cell<(Duration, Option<Stopwatch>)> =
-        const { Cell::new((BUSY_TIMEOUT, None)) };
-}
-
-/// How long a lock is waited for unless the store was opened with another duration.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Sets how long this thread waits for locks from now on.
-pub(crate) fn be_patient(patience: Duration) {
-    PATIENCE.set((patience, None));
-}
-
-/// Lets a connection wait for locks as its thread's patience says.
-pub(crate) fn make_patient(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_handler(Some(wait_for_lock))
-}
-
-/// SQLite calls this when another connection holds the lock that it wants.
-///
-/// SQLite's own handler sleeps up to 100 ms between attempts, so that writers in tight loops pass
-/// each other by until some time out. Short sleeps of uneven length let everybody in.
-fn wait_for_lock(attempt: i32) -> bool {
-    let (patience, since) = PATIENCE.get();
-    let since = since.filter(|_| attempt > 0).unwrap_or_else(Stopwatch::start);
-    PATIENCE.set((patience, Some(since)));
-    if since.elapsed() >= patience {
-        return false;
-    }
-    let uneven = (attempt as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55;
-    std::thread::sleep(Duration::from_micros(300 + uneven));
-    true
-}
-
-/// Says what was being done when SQLite failed.
-pub(crate) trait Doing<T> {
-    /// Turns SQLite's error into ours.
-    fn doing(self, doing: &'static str) -> Result<T>;
-}
-
-impl<T> Doing<T> for rusqlite::Result<T> {
-    fn doing(self, doing: &'static str) -> Result<T> {
-        self.map_err(|error| from_sqlite(doing, error))
-    }
-}
-
-/// Turns SQLite's error into ours. Paths are filled in by [`at`], which knows them.
-pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error {
-    use rusqlite::Error as Sqlite;
-    let path = PathBuf::new();
-    match error.sqlite_error_code() {
-        // A value that its column can't hold: the tables are STRICT, so it was not written there.
-        None if matches!(
-            error,
-            Sqlite::FromSqlConversionFailure(..)
-                | Sqlite::IntegralValueOutOfRange(..)
-                | Sqlite::InvalidColumnType(..)
-                | Sqlite::Utf8Error(..)
-        ) =>
-        {
-            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::Locked { path, waited: PATIENCE.get().0 }
-        }
-        Some(ErrorCode::DiskFull) => Error::NoSpace { path },
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            Error::ReadOnly { path, why: error.to_string() }
-        }
-        Some(ErrorCode::NotADatabase) => {
-            Error::NotAStore { path, why: "it is not an SQLite database".into() }
-        }
-        Some(ErrorCode::DatabaseCorrupt) => {
-            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
-        }
-        _ => Error::Database { doing, source: Box::new(error) },
-    }
-}
-
-/// Fills the store's path into an error that could not know it.
-pub(crate) fn at(store: &Path, mut error: Error) -> Error {
-    match &mut error {
-        Error::Locked { path, .. }
-        | Error::NoSpace { path }
-        | Error::ReadOnly { path, .. }
-        | Error::NotAStore { path, .. }
-        | Error::NewerStore { path, .. }
-            if path.as_os_str().is_empty() =>
-        {
-            *path = store.to_owned();
-        }
-        _ => {}
-    }
-    error
 }

@@ -1,4 +1,4 @@
-//! Snapshots in the file: written once with their artifacts, read whole, known by their manifest.
+//! Snapshots in the file: found by their names, read whole, known by their manifest.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,13 +12,10 @@ use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::context::Context;
 use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
 use crate::model::query::Selector;
-use crate::model::snapshot::{Kept, Receipt, Snapshot, Status};
+use crate::model::snapshot::{Snapshot, Status};
 use crate::model::time::Time;
 use crate::store::blobs::{self, Row};
-use crate::store::events::{Kind, Log};
-use crate::store::lanes::Lanes;
-use crate::store::prepare::{self, Prepared, PreparedContent};
-use crate::store::schema::{self, Doing};
+use crate::store::sqlite::{self, Doing};
 use crate::store::{contexts, tags};
 
 /// A snapshot as its rows say it, before anything is believed.
@@ -77,187 +74,6 @@ pub(crate) fn manifest(record: &Record) -> Digest {
         }
     }
     fields.digest()
-}
-
-/// Writes a prepared snapshot, its artifacts and tags, and the event that tells of it.
-pub(crate) fn create(
-    conn: &Connection,
-    lanes: &Lanes,
-    log: &mut Log,
-    now: Time,
-    prepared: &Prepared,
-) -> Result<Receipt> {
-    let draft = &prepared.draft;
-    let version = free_version(conn, prepared)?;
-    let id = log.next_seq();
-    let mut receipt = Receipt { version: version.clone(), artifacts: Vec::new() };
-    let mut record = Record {
-        id,
-        version: version.to_string(),
-        created: prepared.time.micros(),
-        context: draft.context.clone(),
-        status: code(&Status::ALL, draft.status.unwrap_or(Status::Complete)),
-        forgotten: None,
-        based_on: draft.based_on.as_ref().map(Version::to_string),
-        description: draft.description.clone(),
-        user_info: Some(&draft.user_info)
-            .filter(|info| !info.is_empty())
-            .map(|info| json!(info).to_string()),
-        tags: Vec::new(),
-        artifacts: Vec::new(),
-    };
-    let place = contexts::intern_place(conn, &draft.context)?;
-    let session = contexts::intern_session(conn, &draft.context)?;
-    conn.prepare_cached(
-        "INSERT INTO snapshot (id, version, created_us, place_id, session_id, status, based_on,
-                               description, user_info)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )
-    .and_then(|mut insert| {
-        insert.execute(params![
-            id,
-            record.version,
-            record.created,
-            place,
-            session,
-            record.status,
-            record.based_on,
-            record.description,
-            record.user_info
-        ])
-    })
-    .doing("writing a snapshot")?;
-
-    let mut contents = prepared.contents.iter();
-    for artifact in &draft.artifacts {
-        let name = contexts::intern_name(conn, artifact.name.as_str())?;
-        let media = contexts::intern_name(conn, &artifact.media_type)?;
-        let blob = match artifact.content.as_ref().and_then(|_| contents.next()) {
-            None => None,
-            Some(content) => {
-                let (blob, base, new) = keep(conn, lanes, prepared, artifact, content)?;
-                if new {
-                    set_lane(conn, place, name, blob.id)?;
-                }
-                receipt.artifacts.push(Kept {
-                    name: artifact.name.clone(),
-                    hash: blob.hash,
-                    bytes: blob.bytes,
-                    stored: blob.stored,
-                    base,
-                    deduplicated: !new,
-                });
-                Some(blob)
-            }
-        };
-        let status = code(&ArtifactStatus::ALL, artifact.status);
-        let entries = artifact.entries.map(|entries| entries as i64);
-        let took = artifact.took.map(|took| i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
-        conn.prepare_cached(
-            "INSERT INTO artifact (snapshot_id, name_id, media_id, blob_id, status, entries,
-                                   took_us, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .and_then(|mut insert| {
-            insert.execute(params![
-                id,
-                name,
-                media,
-                blob.as_ref().map(|blob| blob.id),
-                status,
-                entries,
-                took,
-                artifact.reason
-            ])
-        })
-        .doing("writing an artifact")?;
-        record.artifacts.push(ArtifactRecord {
-            name: artifact.name.to_string(),
-            media_type: artifact.media_type.clone(),
-            status,
-            entries,
-            took,
-            reason: artifact.reason.clone(),
-            blob,
-            base: None,
-        });
-    }
-    for tag in &draft.tags {
-        tags::put(conn, id, record.created, tag)?;
-    }
-    let detail =
-        Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
-    log.append(conn, now, Kind::Create, None, detail.as_ref(), manifest(&record))?;
-    Ok(receipt)
-}
-
-/// Finds or writes the blob of an artifact; tells its base and whether it is new.
-///
-/// What was prepared is used where it still fits. Where its base is gone, or lies deeper than it
-/// did, the content is encoded anew on what is here now.
-fn keep(
-    conn: &Connection,
-    lanes: &Lanes,
-    prepared: &Prepared,
-    artifact: &crate::model::artifact::DraftArtifact,
-    content: &PreparedContent,
-) -> Result<(Row, Option<BlobHash>, bool)> {
-    if let Some(row) = blobs::find(conn, &content.hash)? {
-        let base = base_hash(conn, &row)?;
-        return Ok((row, base, false));
-    }
-    let bytes = content.content.len() as u64;
-    if let Some(encoded) = &content.encoded
-        && let Some(row) = blobs::insert(conn, &content.hash, bytes, encoded)?
-    {
-        lanes.keep(content.hash, content.content.clone());
-        return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
-    }
-    lanes.forget(&content.lane);
-    let again = PreparedContent {
-        chain: prepare::chain_for(conn, &prepared.draft, artifact)?,
-        encoded: None,
-        hash: content.hash,
-        content: content.content.clone(),
-        lane: content.lane.clone(),
-    };
-    let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?.here())?;
-    if let Some(row) = blobs::insert(conn, &content.hash, bytes, &encoded)? {
-        return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
-    }
-    let whole = blobs::encode(&again.content, None)?;
-    let row = blobs::insert(conn, &content.hash, bytes, &whole)?;
-    let row = row.ok_or_else(|| Corruption::of_blob(content.hash, "is whole, yet lacks a base"))?;
-    Ok((row, None, true))
-}
-
-/// The version of a prepared snapshot, made anew where a made one was taken meanwhile.
-fn free_version(conn: &Connection, prepared: &Prepared) -> Result<Version> {
-    let mut version = prepared.version.clone();
-    let mut salt: u32 = 0;
-    while id_of(conn, version.as_str())?.is_some() {
-        if !prepared.made {
-            return Err(Error::VersionExists { version });
-        }
-        version = Version::made_at(prepared.time, salt);
-        salt += 1;
-    }
-    Ok(version)
-}
-
-fn base_hash(conn: &Connection, row: &Row) -> Result<Option<BlobHash>> {
-    let Some(base) = row.base else { return Ok(None) };
-    Ok(blobs::by_id(conn, base)?.map(|base| base.hash))
-}
-
-fn set_lane(conn: &Connection, place: i64, name: i64, blob: i64) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO lane (place_id, name_id, blob_id) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET blob_id = excluded.blob_id",
-    )
-    .and_then(|mut set| set.execute(params![place, name, blob]))
-    .map(drop)
-    .doing("writing where the next delta starts")
 }
 
 /// The blob at the end of a lane, if there is one.
@@ -502,7 +318,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
 
 fn unreadable(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        Some(_) => schema::from_sqlite("reading snapshots", error),
+        Some(_) => sqlite::from_sqlite("reading snapshots", error),
         None => Corruption::of_store(format!("a row of a snapshot can't be read: {error}")).into(),
     }
 }
@@ -521,7 +337,8 @@ pub(crate) fn stored<T: FromStr<Err = Error>>(what: &str, text: String) -> Resul
     })
 }
 
-fn code<T: PartialEq + Copy>(all: &[T], value: T) -> i64 {
+/// The code of a value in the file.
+pub(crate) fn code<T: PartialEq + Copy>(all: &[T], value: T) -> i64 {
     // `all` lists every value, in the order of the codes.
     all.iter().position(|known| *known == value).unwrap_or_default() as i64
 }

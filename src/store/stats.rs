@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 
 /// What a store holds, and what that costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
 use crate::model::id::Tag;
-use crate::store::schema::Doing;
+use crate::store::sqlite::Doing;
 
 /// Puts a tag on a snapshot; tells whether it was new there.
 pub(crate) fn put(conn: &Connection, snapshot: i64, created: i64, tag: &Tag) -> Result<bool> {

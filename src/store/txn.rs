@@ -14,9 +14,10 @@ use crate::model::time::Time;
 use crate::store::events::{Head, Kind, Log};
 use crate::store::lanes::Lanes;
 use crate::store::prepare::Prepared;
-use crate::store::schema::{self, Doing};
+use crate::store::schema;
+use crate::store::sqlite::Doing;
 use crate::store::stats::{self, Stats};
-use crate::store::{query, snapshots, tags};
+use crate::store::{create, query, snapshots, tags};
 
 /// One stable view of the store.
 pub struct View<'c> {
@@ -104,7 +105,7 @@ impl<'c> Transaction<'c> {
     pub(crate) fn create_queued(&mut self, prepared: &Prepared) -> Result<Receipt> {
         let created = self.whole(|tx| {
             let conn = tx.view.conn;
-            snapshots::create(conn, tx.lanes, &mut tx.log, tx.now, prepared)
+            create::create(conn, tx.lanes, &mut tx.log, tx.now, prepared)
         });
         if created.is_err() {
             for content in &prepared.contents {

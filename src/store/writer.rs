@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::Stopwatch;
 use crate::store::prepare::Prepared;
-use crate::store::{Shared, schema};
+use crate::store::{Shared, sqlite};
 
 /// The most snapshots that are committed together.
 const GROUP_MAX: usize = 4_096;
@@ -43,8 +43,11 @@ struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
     awaited: usize,
-    /// Whether a group is being written.
-    writing: bool,
+    /// How many snapshots were ever added, and how many of them were written, well or not.
+    added: u64,
+    written: u64,
+    /// How many are being written just now.
+    in_hand: usize,
     /// Bulk imports that are bringing more.
     bulk: usize,
     closed: bool,
@@ -130,6 +133,7 @@ impl Queue {
         if !state.closed {
             state.bytes += bytes;
             state.awaited += usize::from(awaited);
+            state.added += 1;
             state.jobs.push_back(Job { prepared, bytes, awaited, reply });
         }
         drop(state);
@@ -154,10 +158,11 @@ impl Queue {
     /// Waits until all that is in the queue now has been written, well or not.
     pub(crate) fn drain(&self) {
         let mut state = self.state();
+        let added = state.added;
         // As good as somebody who waits for a snapshot: a group that gathers ends gathering.
         state.awaited += 1;
         self.changed.notify_all();
-        while state.writing || !state.jobs.is_empty() {
+        while state.written < added {
             state = self.wait(state);
         }
         state.awaited -= 1;
@@ -172,7 +177,7 @@ impl Queue {
     /// Takes the next group; none when the queue is closed and empty.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.state();
-        state.writing = false;
+        state.written += std::mem::take(&mut state.in_hand) as u64;
         self.changed.notify_all();
         while state.jobs.is_empty() {
             if state.closed {
@@ -204,7 +209,7 @@ impl Queue {
             group.push(job);
         }
         state.bytes -= bytes;
-        state.writing = true;
+        state.in_hand = group.len();
         drop(state);
         self.changed.notify_all();
         Some(group)
@@ -235,7 +240,7 @@ fn write(shared: &Shared, group: Vec<Job>) {
         Ok(()) => {
             for (job, result) in group.into_iter().zip(results) {
                 // A caller that does not wait does not want to know.
-                let _ = job.reply.send(result.map_err(|error| schema::at(&shared.path, error)));
+                let _ = job.reply.send(result.map_err(|error| sqlite::at(&shared.path, error)));
             }
         }
         Err(error) => {

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::cdp::Cdp;
 use super::launch::{arguments, find, is_of_root, kill, make_profile, no_browser, remove, start};
+use super::lock::{lock, lock_within};
 use super::page::{ChromePage, Tab};
 use super::socket::Socket;
 use crate::capture::{Facts, Fault, Viewport};
@@ -209,25 +210,6 @@ fn prepare(link: &Arc<Mutex<Socket>>, address: &str, facts: &Facts) -> Result<Ch
     let tab = Tab::open(link, CALL_MAX)?;
     let socket = Socket::connect(&format!("{address}/devtools/page/{}", tab.target()))?;
     ChromePage::attach(Box::new(socket), tab, facts.clone())
-}
-
-/// Locks, also where a thread panicked with the lock: what is behind it is checked by use.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks, unless another thread holds the lock for longer.
-fn lock_within<T>(mutex: &Mutex<T>, within: Duration) -> Option<MutexGuard<'_, T>> {
-    const PAUSE: Duration = Duration::from_millis(5);
-    let watch = Stopwatch::start();
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poison)) => return Some(poison.into_inner()),
-            Err(TryLockError::WouldBlock) if watch.left_of(within).is_zero() => return None,
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
-        }
-    }
 }
 
 /// Says what can be captured: addresses of `http` and `https`.

@@ -23,6 +23,7 @@ mod browser;
 mod cdp;
 mod console;
 mod launch;
+mod lock;
 mod page;
 mod parts;
 mod socket;

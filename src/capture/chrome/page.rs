@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::browser::lock;
 use super::cdp::{Cdp, Event};
+use super::lock::lock;
 use super::socket::Socket;
 use super::{console, parts};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport, Wait, millis};

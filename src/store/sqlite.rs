@@ -1,0 +1,107 @@
+//! SQLite's manners: how locks are waited for, and how its answers become ours.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::error::{Corruption, Error, Result};
+use crate::model::time::Stopwatch;
+
+thread_local! {
+    /// How long this thread waits for a lock, and since when it does.
+    static PATIENCE: Cell<(Duration, Option<Stopwatch>)> =
+        const { Cell::new((BUSY_TIMEOUT, None)) };
+}
+
+/// How long a lock is waited for unless the store was opened with another duration.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sets how long this thread waits for locks from now on.
+pub(crate) fn be_patient(patience: Duration) {
+    PATIENCE.set((patience, None));
+}
+
+/// Lets a connection wait for locks as its thread's patience says.
+pub(crate) fn make_patient(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_for_lock))
+}
+
+/// SQLite calls this when another connection holds the lock that it wants.
+///
+/// SQLite's own handler sleeps up to 100 ms between attempts, so that writers in tight loops pass
+/// each other by until some time out. Short sleeps of uneven length let everybody in.
+fn wait_for_lock(attempt: i32) -> bool {
+    let (patience, since) = PATIENCE.get();
+    let since = since.filter(|_| attempt > 0).unwrap_or_else(Stopwatch::start);
+    PATIENCE.set((patience, Some(since)));
+    if since.elapsed() >= patience {
+        return false;
+    }
+    let uneven = (attempt as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55;
+    std::thread::sleep(Duration::from_micros(300 + uneven));
+    true
+}
+
+/// Says what was being done when SQLite failed.
+pub(crate) trait Doing<T> {
+    /// Turns SQLite's error into ours.
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|error| from_sqlite(doing, error))
+    }
+}
+
+/// Turns SQLite's error into ours. Paths are filled in by [`at`], which knows them.
+pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error {
+    use rusqlite::Error as Sqlite;
+    let path = PathBuf::new();
+    match error.sqlite_error_code() {
+        // A value that its column can't hold: the tables are STRICT, so it was not written there.
+        None if matches!(
+            error,
+            Sqlite::FromSqlConversionFailure(..)
+                | Sqlite::IntegralValueOutOfRange(..)
+                | Sqlite::InvalidColumnType(..)
+                | Sqlite::Utf8Error(..)
+        ) =>
+        {
+            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::Locked { path, waited: PATIENCE.get().0 }
+        }
+        Some(ErrorCode::DiskFull) => Error::NoSpace { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            Error::ReadOnly { path, why: error.to_string() }
+        }
+        Some(ErrorCode::NotADatabase) => {
+            Error::NotAStore { path, why: "it is not an SQLite database".into() }
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
+        }
+        _ => Error::Database { doing, source: Box::new(error) },
+    }
+}
+
+/// Fills the store's path into an error that could not know it.
+pub(crate) fn at(store: &Path, mut error: Error) -> Error {
+    match &mut error {
+        Error::Locked { path, .. }
+        | Error::NoSpace { path }
+        | Error::ReadOnly { path, .. }
+        | Error::NotAStore { path, .. }
+        | Error::NewerStore { path, .. }
+            if path.as_os_str().is_empty() =>
+        {
+            *path = store.to_owned();
+        }
+        _ => {}
+    }
+    error
+}
