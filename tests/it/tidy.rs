@@ -89,6 +89,7 @@ fn problems(files: &[(&str, &str)]) -> Vec<Problem> {
             check_paths(path, &tokens, &root_names, &mut say);
         }
     }
+    check_circles(files, &mut found);
     check_lists(files, &mut found);
     found.sort();
     found.dedup();
@@ -298,6 +299,58 @@ fn check_sql(path: &str, tokens: &[Token], say: &mut impl FnMut(usize, String)) 
         };
         if is_sql(0, false) || (0..words.len()).any(|at| is_sql(at, true)) {
             say(token.line, format!("SQL outside {}", SQL_HOMES.join(" and ")));
+        }
+    }
+}
+
+/// Checks that no files above floor 0 use each other in a circle. A folder's `mod.rs` is its door,
+/// through which its files may see each other.
+fn check_circles(files: &[(&str, &str)], found: &mut Vec<Problem>) {
+    let is_door = |path: &str| path.ends_with("/mod.rs");
+    let own = |path: &str| {
+        path.starts_with("src/")
+            && path[4..].contains('/')
+            && !path.starts_with("src/model/")
+            && !path.starts_with("src/bin/")
+            && !is_door(path)
+    };
+    let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for &(path, text) in files.iter().filter(|(path, _)| own(path)) {
+        let module = path.trim_end_matches(".rs");
+        let tokens = tokens(text).unwrap_or_default();
+        for at in 0..tokens.len() {
+            let root = match word(&tokens, at) {
+                "crate" => "src",
+                "super" => module.rsplit_once('/').map_or("src", |(folder, _)| folder),
+                _ => continue,
+            };
+            let mut paths = Vec::new();
+            read_tree(&tokens, at, &[], &mut paths);
+            for (named, _) in paths {
+                // The file is the longest beginning of the path that is one.
+                let file = (2..=named.len()).rev().find_map(|length| {
+                    let file = format!("{root}/{}.rs", named[1..length].join("/"));
+                    files.iter().map(|(known, _)| *known).find(|known| *known == file)
+                });
+                uses.entry(path)
+                    .or_default()
+                    .extend(file.filter(|file| *file != path && own(file)));
+            }
+        }
+    }
+    for start in uses.keys() {
+        let mut reached: Vec<&str> = vec![start];
+        let mut at = 0;
+        while at < reached.len() {
+            for next in uses.get(reached[at]).into_iter().flatten() {
+                if next == start {
+                    let what = format!("it and {} use each other in a circle", reached[at]);
+                    found.push(Problem { path: (*start).into(), line: 1, what });
+                } else if !reached.contains(next) {
+                    reached.push(next);
+                }
+            }
+            at += 1;
         }
     }
 }
@@ -677,4 +730,27 @@ fn what_is_unfinished_is_found() {
     told("src/model/id.rs", "fn f() {", &[(1, "not Rust")]);
     told("src/model/id.rs", &"\n".repeat(LINES_MAX), &[]);
     told("src/model/id.rs", &"\n".repeat(LINES_MAX + 1), &[(LINES_MAX + 1, "longer")]);
+}
+
+#[test]
+fn files_that_use_each_other_are_found() {
+    let door = ("src/store/mod.rs", "mod a; mod b; mod c; pub use a::A;");
+    let chain = [
+        door,
+        ("src/store/a.rs", "use super::b::B; use crate::store::{Shared, c};"),
+        ("src/store/b.rs", "use crate::store::c;"),
+        ("src/store/c.rs", "use crate::store::Shared;"),
+    ];
+    let of = |files: &[(&str, &str)]| {
+        let mut found = Vec::new();
+        check_circles(files, &mut found);
+        found.into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&chain), Vec::<String>::new());
+    let mut circle = chain;
+    circle[3].1 = "fn f() { super::a::A }";
+    assert_eq!(
+        of(&circle),
+        ["src/store/a.rs", "src/store/b.rs", "src/store/c.rs", "src/store/c.rs"]
+    );
 }
