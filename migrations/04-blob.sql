@@ -14,5 +14,5 @@ CREATE TABLE blob (
   CHECK ((base_id IS NULL) = (depth = 0))
 ) STRICT;
 
-CREATE INDEX blob_by_hash ON blob (substr(hash, 1, 8)); -- eight bytes find it, the row decides
+CREATE INDEX blob_by_hash ON blob (substr(hash, 1, 6)); -- six bytes find it, the row decides
 CREATE INDEX blob_by_base ON blob (base_id) WHERE base_id IS NOT NULL;

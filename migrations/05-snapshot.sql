@@ -7,7 +7,8 @@ CREATE TABLE name (
 CREATE TABLE snapshot (
   -- An immutable, named set of artifacts, taken at a time, in a context.
   id            INTEGER PRIMARY KEY,  -- the seq of the event that created it
-  version       TEXT    NOT NULL UNIQUE,
+  version       TEXT    NOT NULL,     -- unique
+  chosen        INTEGER NOT NULL CHECK (chosen IN (0, 1)), -- 0 where the version tells created_us and is found by that
   created_us    INTEGER NOT NULL,     -- when it was taken
   place_id      INTEGER NOT NULL REFERENCES place (id) ON DELETE RESTRICT,
   session_id    INTEGER REFERENCES session (id) ON DELETE RESTRICT,
@@ -18,6 +19,7 @@ CREATE TABLE snapshot (
   user_info     TEXT CHECK (user_info IS NULL OR json_valid(user_info)) -- a JSON object
 ) STRICT;
 
+CREATE UNIQUE INDEX snapshot_by_version ON snapshot (version) WHERE chosen = 1;
 CREATE INDEX snapshot_by_time ON snapshot (created_us);
 CREATE INDEX snapshot_by_place ON snapshot (place_id, created_us);
 CREATE INDEX snapshot_by_session ON snapshot (session_id) WHERE session_id IS NOT NULL;

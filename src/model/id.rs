@@ -27,6 +27,10 @@ pub const TAG_BYTES_MAX: usize = 255;
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
 
+/// The length of a made version.
+const MADE_BYTES: usize = 16;
+/// How many digits of a made version tell the time.
+const TIME_DIGITS: usize = 11;
 const BASE_32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 impl Version {
@@ -36,14 +40,33 @@ impl Version {
     /// Times before 1970 count as 1970.
     pub fn made_at(time: Time, salt: u32) -> Self {
         let micros = time.micros().max(0) as u64;
-        let mut text = String::with_capacity(16);
-        for digit in (0..11).rev() {
+        let mut text = String::with_capacity(MADE_BYTES);
+        for digit in (0..TIME_DIGITS).rev() {
             text.push(BASE_32[(micros >> (5 * digit)) as usize & 31] as char);
         }
-        for digit in (0..5).rev() {
+        for digit in (0..MADE_BYTES - TIME_DIGITS).rev() {
             text.push(BASE_32[(salt >> (5 * digit)) as usize & 31] as char);
         }
         Version(text)
+    }
+
+    /// The time that a made version tells; none for a version of another form.
+    pub fn made_time(&self) -> Option<Time> {
+        let (low, high) = Version::made_times(&self.0)?;
+        (self.0.len() == MADE_BYTES && low == high).then_some(low)
+    }
+
+    /// The first and the last time that made versions tell which begin so; none where none do.
+    pub(crate) fn made_times(prefix: &str) -> Option<(Time, Time)> {
+        let digit = |byte: u8| BASE_32.iter().position(|known| *known == byte);
+        let digits: Option<Vec<usize>> = prefix.bytes().map(digit).collect();
+        let digits = digits.filter(|digits| digits.len() <= MADE_BYTES)?;
+        let time = |rest: usize| {
+            let digits = digits.iter().copied().chain(std::iter::repeat(rest)).take(TIME_DIGITS);
+            let micros = digits.fold(0_u64, |micros, digit| micros << 5 | digit as u64);
+            i64::try_from(micros).unwrap_or(i64::MAX).min(Time::MAX.micros())
+        };
+        Some((Time::from_micros(time(0)).ok()?, Time::from_micros(time(31)).ok()?))
     }
 
     /// The version as text.

@@ -51,7 +51,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 pub(crate) fn find(conn: &Connection, hash: &BlobHash) -> Result<Option<Row>> {
     conn.prepare_cached(
         "SELECT id, hash, codec, bytes, base_id, depth, position, length(data)
-         FROM blob WHERE substr(hash, 1, 8) = substr(?1, 1, 8) AND hash = ?1",
+         FROM blob WHERE substr(hash, 1, 6) = substr(?1, 1, 6) AND hash = ?1",
     )
     .and_then(|mut find| find.query_row([hash.0], row).optional())
     .doing("looking for content")

@@ -238,6 +238,10 @@ impl Replay {
                 found(of_record(record, "is not what was stored: a row of it was changed"));
             } else if let Err(Error::Corrupt(damage)) = snapshots::believe(record.clone()) {
                 found(damage);
+            } else if record.version.parse().is_ok_and(|version| {
+                snapshots::is_chosen(&version, record.created) != record.chosen
+            }) {
+                found(of_record(record, "can't be found by its version: chosen is wrong"));
             } else if record.forgotten.is_some() {
                 found(of_record(record, "is marked forgotten, but no event tells of it"));
             }

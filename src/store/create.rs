@@ -31,6 +31,7 @@ pub(crate) fn create(
     let mut record = Record {
         id,
         version: version.to_string(),
+        chosen: snapshots::is_chosen(&version, prepared.time.micros()),
         created: prepared.time.micros(),
         context: draft.context.clone(),
         status: snapshots::code(&Status::ALL, draft.status.unwrap_or(Status::Complete)),
@@ -47,8 +48,8 @@ pub(crate) fn create(
     let session = contexts::intern_session(conn, &draft.context)?;
     conn.prepare_cached(
         "INSERT INTO snapshot (id, version, created_us, place_id, session_id, status, based_on,
-                               description, user_info)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                               description, user_info, chosen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )
     .and_then(|mut insert| {
         insert.execute(params![
@@ -60,7 +61,8 @@ pub(crate) fn create(
             record.status,
             record.based_on,
             record.description,
-            record.user_info
+            record.user_info,
+            record.chosen
         ])
     })
     .doing("writing a snapshot")?;
@@ -172,7 +174,7 @@ fn keep(
 fn free_version(conn: &Connection, prepared: &Prepared) -> Result<Version> {
     let mut version = prepared.version.clone();
     let mut salt: u32 = 0;
-    while snapshots::id_of(conn, version.as_str())?.is_some() {
+    while snapshots::id_of(conn, &version)?.is_some() {
         if !prepared.made {
             return Err(Error::VersionExists { version });
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::{Map, json};
 
 use crate::codec::digest::{Digest, Fields};
@@ -23,6 +24,7 @@ use crate::store::{contexts, tags};
 pub(crate) struct Record {
     pub(crate) id: i64,
     pub(crate) version: String,
+    pub(crate) chosen: bool,
     pub(crate) created: i64,
     pub(crate) context: Context,
     pub(crate) status: i64,
@@ -116,19 +118,47 @@ pub(crate) fn counterpart(
     Ok(same.or(lone).map(|(_, blob)| *blob))
 }
 
+/// Whether a version is found by itself, rather than by the time that it tells.
+pub(crate) fn is_chosen(version: &Version, created: i64) -> bool {
+    version.made_time().map(Time::micros) != Some(created)
+}
+
+/// The number of a version, and whether it is forgotten.
+fn find(conn: &Connection, version: &Version) -> Result<Option<(i64, bool)>> {
+    let doing = "looking for a snapshot";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    if let Some(time) = version.made_time() {
+        let made = conn
+            .prepare_cached(
+                "SELECT id, forgotten_us IS NOT NULL FROM snapshot
+                 WHERE created_us = ?1 AND version = ?2 AND chosen = 0",
+            )
+            .and_then(|mut find| {
+                find.query_row(params![time.micros(), version.as_str()], row).optional()
+            })
+            .doing(doing)?;
+        if made.is_some() {
+            return Ok(made);
+        }
+    }
+    conn.prepare_cached(
+        "SELECT id, forgotten_us IS NOT NULL FROM snapshot WHERE version = ?1 AND chosen = 1",
+    )
+    .and_then(|mut find| find.query_row([version.as_str()], row).optional())
+    .doing(doing)
+}
+
 /// The number of a version, forgotten or not.
-pub(crate) fn id_of(conn: &Connection, version: &str) -> Result<Option<i64>> {
-    conn.prepare_cached("SELECT id FROM snapshot WHERE version = ?1")
-        .and_then(|mut find| find.query_row([version], |row| row.get(0)).optional())
-        .doing("looking for a snapshot")
+pub(crate) fn id_of(conn: &Connection, version: &Version) -> Result<Option<i64>> {
+    Ok(find(conn, version)?.map(|(id, _)| id))
 }
 
 /// The number of a version that is there and not forgotten, or an error that names it.
 pub(crate) fn require(conn: &Connection, version: &Version) -> Result<i64> {
-    conn.prepare_cached("SELECT id FROM snapshot WHERE version = ?1 AND forgotten_us IS NULL")
-        .and_then(|mut find| find.query_row([version.as_str()], |row| row.get(0)).optional())
-        .doing("looking for a snapshot")?
-        .ok_or_else(|| Error::not_found(What::Snapshot, version))
+    match find(conn, version)? {
+        Some((id, false)) => Ok(id),
+        _ => Err(Error::not_found(What::Snapshot, version)),
+    }
 }
 
 /// The version that a person's word for it means.
@@ -171,38 +201,56 @@ pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version>
 fn by_prefix(conn: &Connection, prefix: &str) -> Result<Version> {
     let doing = "looking for a snapshot";
     let exact: Version = prefix.parse()?;
-    if id_of(conn, prefix)?.is_some() {
+    if id_of(conn, &exact)?.is_some() {
         // One that is forgotten must not become another that begins so.
         return require(conn, &exact).map(|_| exact);
     }
     // Every text that begins so lies between the prefix and the prefix with the last character
     // of Unicode after it.
     let last = format!("{prefix}\u{10FFFF}");
-    let mut find = conn
-        .prepare_cached(
+    let mut ask: Vec<(&str, &str, Vec<Sql>)> = vec![(
+        "SELECT version FROM snapshot
+         WHERE version >= ?1 AND version <= ?2 AND chosen = 1 AND forgotten_us IS NULL
+         ORDER BY version LIMIT 2",
+        "SELECT count(*) FROM snapshot
+         WHERE version >= ?1 AND version <= ?2 AND chosen = 1 AND forgotten_us IS NULL",
+        vec![Sql::Text(prefix.to_owned()), Sql::Text(last.clone())],
+    )];
+    if let Some((first, until)) = Version::made_times(prefix) {
+        ask.push((
             "SELECT version FROM snapshot
-             WHERE version >= ?1 AND version <= ?2 AND forgotten_us IS NULL
-             ORDER BY version LIMIT 2",
-        )
-        .doing(doing)?;
-    let mut found = find
-        .query_map([prefix, &last], |row| row.get(0))
-        .doing(doing)?
-        .collect::<rusqlite::Result<Vec<String>>>()
-        .doing(doing)?;
-    match (found.pop(), found.pop()) {
-        (None, _) => Err(Error::not_found(What::Snapshot, prefix)),
-        (Some(version), None) => stored("version", version),
-        (Some(second), Some(first)) => {
-            let count = conn
-                .query_row(
-                    "SELECT count(*) FROM snapshot
-                     WHERE version >= ?1 AND version <= ?2 AND forgotten_us IS NULL",
-                    [prefix, &last],
-                    |row| row.get(0),
-                )
-                .doing(doing)?;
-            let examples = (stored("version", first)?, stored("version", second)?);
+             WHERE created_us BETWEEN ?3 AND ?4 AND chosen = 0
+               AND version >= ?1 AND version <= ?2 AND forgotten_us IS NULL
+             ORDER BY created_us, version LIMIT 2",
+            "SELECT count(*) FROM snapshot
+             WHERE created_us BETWEEN ?3 AND ?4 AND chosen = 0
+               AND version >= ?1 AND version <= ?2 AND forgotten_us IS NULL",
+            vec![
+                Sql::Text(prefix.to_owned()),
+                Sql::Text(last),
+                Sql::Integer(first.micros()),
+                Sql::Integer(until.micros()),
+            ],
+        ));
+    }
+    let mut found: Vec<String> = Vec::new();
+    for (list, _, values) in &ask {
+        let mut list = conn.prepare_cached(list).doing(doing)?;
+        let rows = list.query_map(params_from_iter(values), |row| row.get(0)).doing(doing)?;
+        found.extend(rows.collect::<rusqlite::Result<Vec<_>>>().doing(doing)?);
+    }
+    found.sort();
+    match found.as_slice() {
+        [] => Err(Error::not_found(What::Snapshot, prefix)),
+        [version] => stored("version", version.clone()),
+        [first, second, ..] => {
+            let mut count: u64 = 0;
+            for (_, sql, values) in &ask {
+                let counted: u64 =
+                    conn.query_row(sql, params_from_iter(values), |row| row.get(0)).doing(doing)?;
+                count += counted;
+            }
+            let examples = (stored("version", first.clone())?, stored("version", second.clone())?);
             Err(Error::Ambiguous { prefix: prefix.to_owned(), count, examples })
         }
     }
@@ -216,7 +264,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
     let mut list = conn
         .prepare_cached(
             "SELECT id, version, created_us, place_id, session_id, status, forgotten_us, based_on,
-                    description, user_info
+                    description, user_info, chosen
              FROM snapshot WHERE id IN (SELECT value FROM json_each(?1))",
         )
         .doing(doing)?;
@@ -226,6 +274,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
             let record = Record {
                 id: row.get(0)?,
                 version: row.get(1)?,
+                chosen: row.get(10)?,
                 created: row.get(2)?,
                 context: Context::default(),
                 status: row.get(5)?,

@@ -17,8 +17,8 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("01-store.sql", 713, "ead49bcb6bdaf23059d3fbb2baa5dae03df6f2e357d91b6a3782e00597141beb"),
     ("02-event.sql", 736, "d638840bdc5cb52c9a44c4a3e2c3d4357c43f2b07fdde8d30ff7b02ede69fea2"),
     ("03-context.sql", 792, "e3c476733f6a403522d15ecf577c967e49ea2f6a28b3f9eea1acde9471415fb7"),
-    ("04-blob.sql", 1074, "eac8e007c98ff108f79ba2f3b66fbf6c8dcf644a7c1cb66adf016cf908699076"),
-    ("05-snapshot.sql", 2486, "8834bba3d096ca47fbf8d58c3f18d5a7b4089a57b4aaf3fed93447b9f7234a88"),
+    ("04-blob.sql", 1072, "acc8767e1e25d975a2910c2124a1bb2df8f0b9a0025c7be6bae7f5d77ba2cc71"),
+    ("05-snapshot.sql", 2693, "73cfcf9f714efaebf47112d916ecc06e8de75c91e0f42e92bbf53fbf55048710"),
     ("06-tag.sql", 581, "2a071ab35f6d726eb3f123892b64bc42d95aed26d494b4825a9da6f568cba92e"),
     ("07-view.sql", 3797, "77c5474b1bc8a91d9d7bf03d5a4135595312254d10513b8a2e1f1c3a532be9e1"),
 ];

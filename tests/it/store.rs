@@ -276,6 +276,37 @@ fn words_for_versions_mean_what_they_say() {
 }
 
 #[test]
+fn a_version_is_found_whether_it_tells_its_time_or_not() {
+    let repo = Repository::temporary().unwrap();
+    let at = |text: &str| text.parse::<Time>().unwrap();
+    let made = repo.create(Draft::text("made").at(at("2026-01-01"))).unwrap();
+    let early = repo.create(Draft::text("early").at(at("1950-01-01"))).unwrap();
+    let first = repo.create(Draft::text("first").at(at("1970-01-01"))).unwrap();
+    // One that tells another time than its snapshot has, and one that tells that by chance.
+    let other = Version::made_at(at("2030-01-01"), 1);
+    repo.create(Draft::text("other").version(other.clone()).at(at("2026-01-01"))).unwrap();
+    let same = Version::made_at(at("2026-01-01"), 12_345_678);
+    repo.create(Draft::text("same").version(same.clone()).at(at("2026-01-01"))).unwrap();
+    for (version, text) in
+        [(&made, "made"), (&early, "early"), (&first, "first"), (&other, "other"), (&same, "same")]
+    {
+        assert_eq!(repo.content(version, "data").unwrap(), text.as_bytes());
+        let again = repo.create(Draft::text("again").version(version.clone()));
+        assert!(matches!(again, Err(Error::VersionExists { .. })), "{text}");
+        assert_eq!(repo.resolve(&Selector::from(version)).unwrap(), *version);
+    }
+    let shorter: Selector = other.as_str()[..15].parse().unwrap();
+    assert_eq!(repo.resolve(&shorter).unwrap(), other);
+    // The eleven characters of the time are common to two of them.
+    let common: Selector = made.as_str()[..11].parse().unwrap();
+    assert!(matches!(repo.resolve(&common), Err(Error::Ambiguous { count: 2, .. })));
+    let all: Selector = "0".parse().unwrap();
+    assert!(matches!(repo.resolve(&all), Err(Error::Ambiguous { count: 2, .. })));
+    let none: Selector = "zzzzzzzzzzzzzzzz".parse().unwrap();
+    assert!(matches!(repo.resolve(&none), Err(Error::NotFound { .. })));
+}
+
+#[test]
 fn tags_come_and_go_and_are_counted() {
     let repo = Repository::temporary().unwrap();
     let (a, b) = (repo.create(Draft::text("a")).unwrap(), repo.create(Draft::text("b")).unwrap());
