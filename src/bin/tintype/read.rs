@@ -104,32 +104,13 @@ fn write(path: &Path, content: &[u8]) -> tintype::Result<()> {
 
 pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
     let mut query = Query::context(args.context).limit(args.limit);
-    for tag in args.tags {
-        query = query.tag(tag);
-    }
-    for (key, value) in args.fields {
-        query = query.field(key, value);
-    }
-    query = match args.since {
-        Some(since) => query.since(since),
-        None => query,
-    };
-    query = match args.until {
-        Some(until) => query.until(until),
-        None => query,
-    };
-    query = match args.status {
-        Some(status) => query.status(status),
-        None => query,
-    };
-    query = match args.text {
-        Some(words) => query.text(words),
-        None => query,
-    };
-    query = match args.after {
-        Some(version) => query.after(version),
-        None => query,
-    };
+    query = args.tags.into_iter().fold(query, Query::tag);
+    query = args.fields.into_iter().fold(query, |query, (key, value)| query.field(key, value));
+    query = args.since.into_iter().fold(query, Query::since);
+    query = args.until.into_iter().fold(query, Query::until);
+    query = args.status.into_iter().fold(query, Query::status);
+    query = args.text.into_iter().fold(query, Query::text);
+    query = args.after.into_iter().fold(query, Query::after);
     if args.oldest {
         query = query.oldest_first();
     }
