@@ -67,15 +67,16 @@ impl PreparedContent {
     /// The chain that ends with this content, where that is known before it is written.
     pub(crate) fn chain_after(&self) -> Option<Arc<[Link]>> {
         let encoded = self.encoded.as_ref()?;
-        let bytes = self.content.len() as u64;
-        let link = |base: Option<Slot>| Link {
-            hash: self.hash,
-            position: base.map_or(0, |slot| slot.position),
-            depth: base.map_or(0, |slot| slot.base.depth + 1),
-            chain_bytes: base.map_or(0, |slot| slot.base.chain_bytes) + bytes,
+        let (hash, bytes) = (self.hash, self.content.len() as u64);
+        let Some(slot) = encoded.slot else {
+            return Some([Link { hash, position: 0, depth: 0, chain_bytes: bytes }].into());
         };
-        let own = link(encoded.slot);
-        let Some(slot) = encoded.slot else { return Some([own].into()) };
+        let own = Link {
+            hash,
+            position: slot.position,
+            depth: slot.base.depth + 1,
+            chain_bytes: slot.base.chain_bytes + bytes,
+        };
         let upto = self.chain.iter().position(|link| link.hash == slot.base.hash)? + 1;
         Some(self.chain[..upto].iter().copied().chain([own]).collect())
     }

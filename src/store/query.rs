@@ -109,10 +109,7 @@ fn add_conditions(conn: &Connection, query: &Query, filter: &mut Filter) -> Resu
     }
     if let Some(after) = &query.after {
         let id = snapshots::require(conn, after)?;
-        let created: i64 = conn
-            .prepare_cached("SELECT created_us FROM snapshot WHERE id = ?1")
-            .and_then(|mut find| find.query_row([id], |row| row.get(0)))
-            .doing("looking for where the list goes on")?;
+        let created = snapshots::created_of(conn, id)?;
         let sql = if query.oldest_first {
             "(snapshot.created_us, snapshot.id) > (?, ?)"
         } else {

@@ -161,6 +161,13 @@ pub(crate) fn require(conn: &Connection, version: &Version) -> Result<i64> {
     }
 }
 
+/// When a snapshot of this number was taken, in microseconds.
+pub(crate) fn created_of(conn: &Connection, id: i64) -> Result<i64> {
+    conn.prepare_cached("SELECT created_us FROM snapshot WHERE id = ?1")
+        .and_then(|mut find| find.query_row([id], |row| row.get(0)))
+        .doing("looking for a snapshot")
+}
+
 /// The version that a person's word for it means.
 pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version> {
     let doing = "looking for a snapshot";

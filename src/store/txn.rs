@@ -127,11 +127,7 @@ impl<'c> Transaction<'c> {
 
     fn change_tag(&mut self, version: &Version, tag: &Tag, kind: Kind) -> Result<()> {
         let id = snapshots::require(self.conn, version)?;
-        let created: i64 = self
-            .conn
-            .prepare_cached("SELECT created_us FROM snapshot WHERE id = ?1")
-            .and_then(|mut find| find.query_row([id], |row| row.get(0)))
-            .doing("looking for a snapshot")?;
+        let created = snapshots::created_of(self.conn, id)?;
         let changed = match kind {
             Kind::Untag => tags::take(self.conn, id, created, tag)?,
             _ => tags::put(self.conn, id, created, tag)?,

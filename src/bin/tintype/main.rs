@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use log::LevelFilter;
 use serde_json::json;
-use tintype::{Error, Repository};
+use tintype::{Error, Repository, Selector, Tag, Transaction, Version};
 
 use args::{Cli, Command, Global};
 use out::{Done, Failure, Out, Run};
@@ -66,20 +66,10 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::List(args) => read::list(&open()?, args, out),
         Command::Show { version } => read::show(&open()?, &version, out),
         Command::Tag { version, tags } => {
-            let changed = open()?.write(|tx| {
-                let version = tx.resolve(&version)?;
-                tags.iter().try_for_each(|tag| tx.tag(&version, tag))?;
-                tx.get(&version)
-            })?;
-            read::tagged(&changed, out)
+            retag(&open()?, &version, &tags, |tx, version, tag| tx.tag(version, tag), out)
         }
         Command::Untag { version, tags } => {
-            let changed = open()?.write(|tx| {
-                let version = tx.resolve(&version)?;
-                tags.iter().try_for_each(|tag| tx.untag(&version, tag))?;
-                tx.get(&version)
-            })?;
-            read::tagged(&changed, out)
+            retag(&open()?, &version, &tags, |tx, version, tag| tx.untag(version, tag), out)
         }
         Command::Tags => read::tags(&open()?, out),
         Command::Diff(args) => diff::diff(&open()?, &args, out),
@@ -96,6 +86,22 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
             Ok(Done::Ok)
         }
     }
+}
+
+/// Changes several tags of a snapshot, all or none.
+fn retag(
+    repo: &Repository,
+    version: &Selector,
+    tags: &[Tag],
+    change: impl Fn(&mut Transaction<'_>, &Version, &Tag) -> tintype::Result<()>,
+    out: &Out,
+) -> Run {
+    let changed = repo.write(|tx| {
+        let version = tx.resolve(version)?;
+        tags.iter().try_for_each(|tag| change(tx, &version, tag))?;
+        tx.get(&version)
+    })?;
+    read::tagged(&changed, out)
 }
 
 /// Tells what could not be parsed; help and version go to stdout.
