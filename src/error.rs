@@ -102,6 +102,12 @@ pub enum Error {
         /// The version.
         version: Version,
     },
+    /// A snapshot that is pinned was to be forgotten.
+    #[error("snapshot {version} is pinned; take the tag `pinned` off it first")]
+    Pinned {
+        /// The version.
+        version: Version,
+    },
     /// A value given by the caller can't be taken.
     #[error("{what} {}: {why}", quoted(value))]
     Invalid {
@@ -203,6 +209,7 @@ impl Error {
             Error::NotFound { .. } => "not_found",
             Error::Ambiguous { .. } => "ambiguous",
             Error::VersionExists { .. } => "version_exists",
+            Error::Pinned { .. } => "pinned",
             Error::Invalid { .. } => "invalid",
             Error::TooLarge { .. } => "too_large",
             Error::Corrupt(_) => "corrupt",

@@ -186,7 +186,8 @@ fn split<'t>(what: &'static str, text: &'t str) -> Result<Vec<&'t str>> {
     Ok(parts)
 }
 
-fn check_part(name: &'static str, part: &str) -> Result<()> {
+/// Refuses what can't be a part.
+pub(crate) fn check_part(name: &'static str, part: &str) -> Result<()> {
     if part.is_empty() {
         return Err(Error::invalid(name, part, "it is empty"));
     }
@@ -203,12 +204,13 @@ fn check_part(name: &'static str, part: &str) -> Result<()> {
     Ok(())
 }
 
-fn escape(part: &str) -> String {
+/// A part as it is written within a text.
+pub(crate) fn escape(part: &str) -> String {
     part.replace('%', "%25").replace('/', "%2F").replace('*', "%2A")
 }
 
 /// Undoes [`escape`]; a `%` that is not followed by two hex digits stands for itself.
-fn unescape(what: &'static str, part: &str) -> Result<String> {
+pub(crate) fn unescape(what: &'static str, part: &str) -> Result<String> {
     let bytes = part.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;

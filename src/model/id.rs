@@ -102,6 +102,9 @@ impl FromStr for Version {
     }
 }
 
+/// The tag that keeps a snapshot from being forgotten.
+const PINNED: &str = "pinned";
+
 /// A word that a person puts on snapshots; many snapshots may carry one.
 ///
 /// Any text of 1 to [`TAG_BYTES_MAX`] bytes without control characters and without white space
@@ -111,6 +114,16 @@ impl FromStr for Version {
 pub struct Tag(String);
 
 impl Tag {
+    /// The tag `pinned`: what carries it can't be forgotten.
+    pub fn pinned() -> Self {
+        Tag(PINNED.to_owned())
+    }
+
+    /// Whether it is the tag `pinned`.
+    pub fn is_pinned(&self) -> bool {
+        self.0 == PINNED
+    }
+
     /// The tag as text.
     pub fn as_str(&self) -> &str {
         &self.0

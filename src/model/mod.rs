@@ -3,7 +3,10 @@
 pub mod artifact;
 pub mod config;
 pub mod context;
+pub mod event;
 pub mod id;
+pub mod keep;
+pub mod place;
 pub mod query;
 pub mod snapshot;
 pub mod time;

@@ -65,7 +65,7 @@ pub const LIMIT_DEFAULT: usize = 50;
 /// Describes snapshots: all conditions hold for each one found.
 ///
 /// The newest come first, ties by insertion, unless [`Query::oldest_first`]. Forgotten snapshots
-/// are not found.
+/// are not found, unless [`Query::forgotten`] asks for them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     pub(crate) pattern: Pattern,
@@ -78,6 +78,7 @@ pub struct Query {
     pub(crate) limit: usize,
     pub(crate) after: Option<Version>,
     pub(crate) oldest_first: bool,
+    pub(crate) forgotten: bool,
 }
 
 impl Default for Query {
@@ -93,6 +94,7 @@ impl Default for Query {
             limit: LIMIT_DEFAULT,
             after: None,
             oldest_first: false,
+            forgotten: false,
         }
     }
 }
@@ -153,6 +155,12 @@ impl Query {
     /// Only those that come after this one in the order of the list: goes on where a list ended.
     pub fn after(mut self, version: Version) -> Self {
         self.after = Some(version);
+        self
+    }
+
+    /// Only forgotten ones, instead of those that are not.
+    pub fn forgotten(mut self) -> Self {
+        self.forgotten = true;
         self
     }
 

@@ -56,6 +56,38 @@ impl Time {
     }
 }
 
+/// A stretch of the calendar in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A week as ISO 8601 counts it: from Monday on.
+    Week,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
+}
+
+impl Time {
+    /// The name of the period that this moment lies in: `2026-01-29T06`, `2026-01-29`,
+    /// `2026-W05`, `2026-01`, `2026`.
+    pub fn within(self, period: Period) -> String {
+        let moment = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
+        let form = match period {
+            Period::Hour => "%Y-%m-%dT%H",
+            Period::Day => "%Y-%m-%d",
+            Period::Week => "%G-W%V",
+            Period::Month => "%Y-%m",
+            Period::Year => "%Y",
+        };
+        moment.format(form).to_string()
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Within the range of `Time` chrono can tell every moment.

@@ -1,4 +1,6 @@
 //! Floor 5: the verbs that work on snapshots and on the whole store.
 
 pub mod compare;
+pub mod forget;
+pub mod gc;
 pub mod verify;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::{BlobHash, Version};
+use crate::store::replay::Replay;
 use crate::store::{Repository, check};
 
 /// How much is looked at.
@@ -115,20 +116,25 @@ pub fn verify(
         })?;
         part(&mut report, ProblemKind::Snapshot, |report, found| {
             let total = repo.read(|view| check::events(view.conn))?;
-            let mut told = |done| progress(Progress { stage: "events", done, total });
-            let counted = repo.read(|view| check::log(view.conn, &mut told, found))?;
-            (report.events, report.snapshots) = (counted.events, counted.snapshots);
+            let mut replay = Replay::default();
+            // A view for each page: the write-ahead log must not wait for all of this.
+            while repo.read(|view| replay.step(view.conn, found))? {
+                progress(Progress { stage: "events", done: replay.events, total });
+            }
+            (report.events, report.snapshots) = (replay.events, replay.snapshots);
             Ok(())
         })?;
         part(&mut report, ProblemKind::Content, |_, found| {
-            repo.read(|view| check::chains(view.conn, found))
+            repo.read(|view| {
+                check::chains(view.conn, found)?;
+                check::loose(view.conn, found)
+            })
         })?;
     }
     if depth >= Depth::Data {
         part(&mut report, ProblemKind::Content, |report, found| {
             let total = repo.read(|view| check::blobs(view.conn))?;
             let mut data = check::DataCheck::default();
-            // A view for each page: the write-ahead log must not wait for all of this.
             while repo.read(|view| data.step(view.conn, found))? {
                 progress(Progress { stage: "contents", done: data.blobs, total });
             }

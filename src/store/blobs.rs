@@ -118,7 +118,9 @@ pub(crate) struct Slot {
 pub(crate) fn slot_after(chain: &[Link], bytes: u64) -> Option<Slot> {
     let position = chain.last()?.position + 1;
     let base_position = level::base_position(position)?;
-    let base = chain.iter().rev().find(|link| link.position <= base_position)?;
+    // Where the beginning of the chain was let go of, the first that is left stands for it.
+    let below = chain.iter().rev().find(|link| link.position <= base_position);
+    let base = below.or(chain.first())?;
     fits(base, bytes).then_some(Slot { base: *base, position })
 }
 
@@ -203,7 +205,8 @@ pub(crate) fn codec(code: i64) -> Option<Codec> {
     usize::try_from(code).ok().and_then(|code| Codec::ALL.get(code)).copied()
 }
 
-fn code(codec: Codec) -> i64 {
+/// The code of a codec in the file.
+pub(crate) fn code(codec: Codec) -> i64 {
     // The order of `Codec::ALL` is the order of the codes.
     Codec::ALL.iter().position(|known| *known == codec).unwrap_or_default() as i64
 }

@@ -3,22 +3,17 @@
 //! What is found goes to `found`, and the looking goes on; only what keeps a whole check from
 //! being made is an error.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
-use serde_json::Value;
+use rusqlite::Connection;
 
-use crate::codec::digest::Fields;
 use crate::error::{Corruption, Error, Result};
-use crate::store::blobs;
-use crate::store::events::{self, Event, Kind};
 use crate::store::note::Note;
-use crate::store::schema;
-use crate::store::snapshots::{self, Record};
 use crate::store::sqlite::Doing;
+use crate::store::{blobs, events, schema};
 
-/// Snapshots that are read at once.
+/// Contents that are looked at in one view.
 const BATCH: usize = 256;
 /// Bytes of decoded content that are held while all of it is read, to decode deltas on.
 const CACHE_BYTES: usize = 128 * 1024 * 1024;
@@ -97,7 +92,7 @@ pub(crate) fn shape(
                   + (SELECT count(*) FROM lane
                       WHERE NOT EXISTS (SELECT 1 FROM place WHERE id = place_id AND level = 4)
                          OR NOT EXISTS (SELECT 1 FROM name WHERE id = name_id)
-                         OR blob_id > (SELECT coalesce(max(id), 0) FROM blob))
+                         OR blob_id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blob'), 0))
                   + (SELECT count(*) FROM sqlite_sequence WHERE name <> 'blob')
                   + (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blob'), 0)
                             < coalesce(max(id), 0) FROM blob)",
@@ -123,243 +118,14 @@ pub(crate) fn blobs(conn: &Connection) -> Result<u64> {
     conn.query_row("SELECT count(*) FROM blob", [], |row| row.get(0)).doing("counting contents")
 }
 
-/// Counts of what the log was compared with.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counted {
-    pub(crate) events: u64,
-    pub(crate) snapshots: u64,
-}
-
-/// Replays the log and compares what it tells with what stands in the file.
-pub(crate) fn log(
-    conn: &Connection,
-    progress: &mut dyn FnMut(u64),
-    found: &mut dyn FnMut(Corruption),
-) -> Result<Counted> {
-    let mut counted = Counted::default();
-    let mut replay = Replay::default();
-    let mut before = [0; 16];
-    let mut seq = 0;
-    let mut created: Vec<Event> = Vec::with_capacity(BATCH);
-    events::each(conn, |event| {
-        counted.events += 1;
-        seq += 1;
-        if event.seq != seq {
-            found(Corruption::of_store(format!(
-                "event {seq} should follow, but {} does",
-                event.seq
-            )));
-            seq = event.seq;
-        } else if events::chain(&before, &event) != event.chain {
-            found(Corruption::of_store(format!("event {seq} does not follow from the one before")));
-        }
-        before = event.chain;
-        match Kind::from_code(event.kind) {
-            Some(Kind::Create) => {
-                counted.snapshots += 1;
-                created.push(event);
-                if created.len() == BATCH {
-                    replay.create(conn, &std::mem::take(&mut created), found)?;
-                }
-            }
-            Some(Kind::Init) => check_store(conn, &event, found)?,
-            Some(kind @ (Kind::Tag | Kind::Untag)) => {
-                replay.create(conn, &std::mem::take(&mut created), found)?;
-                replay.tag(conn, kind, &event, found)?;
-            }
-            None => found(Corruption::of_store(format!("event {seq} is of no known kind"))),
-        }
-        progress(counted.events);
-        Ok(())
-    })?;
-    replay.create(conn, &created, found)?;
-    let head = events::head(conn)?;
-    if (head.seq, head.chain) != (seq, before) {
-        found(Corruption::of_store(format!(
-            "the log ends at event {seq}; the store's row says {}, or another chain",
-            head.seq
-        )));
-    }
-    replay.compare(conn, found)?;
-    Ok(counted)
-}
-
-fn check_store(conn: &Connection, event: &Event, found: &mut dyn FnMut(Corruption)) -> Result<()> {
-    let (uuid, created): (Vec<u8>, i64) = conn
-        .query_row("SELECT uuid, created_us FROM store", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .doing("checking the store's own row")?;
-    if events::digest_of_store(&uuid, created) != event.digest {
-        found(Corruption::of_store("the store's own row is not what event 1 tells"));
-    }
-    Ok(())
-}
-
-/// What the log says that users may change: which snapshot carries which tags.
-#[derive(Default)]
-struct Replay {
-    tags: HashMap<i64, BTreeSet<String>>,
-}
-
-impl Replay {
-    /// Compares created snapshots with their manifests.
-    fn create(
-        &mut self,
-        conn: &Connection,
-        created: &[Event],
-        found: &mut dyn FnMut(Corruption),
-    ) -> Result<()> {
-        let ids: Vec<i64> = created.iter().map(|event| event.seq).collect();
-        let records = match snapshots::load(conn, &ids) {
-            Ok(records) => records,
-            // One that can't be read must not hide the others.
-            Err(Error::Corrupt(damage)) if ids.len() == 1 => {
-                found(damage);
-                return Ok(());
-            }
-            Err(Error::Corrupt(_)) => {
-                return created
-                    .iter()
-                    .try_for_each(|event| self.create(conn, std::slice::from_ref(event), found));
-            }
-            Err(error) => return Err(error),
-        };
-        let records: HashMap<i64, Record> =
-            records.into_iter().map(|record| (record.id, record)).collect();
-        for event in created {
-            self.tags.extend(initial_tags(event).map(|tags| (event.seq, tags)));
-            let Some(record) = records.get(&event.seq) else {
-                found(Corruption::of_store(format!(
-                    "the snapshot that event {} created is missing",
-                    event.seq
-                )));
-                continue;
-            };
-            if snapshots::manifest(record) != event.digest {
-                found(of_record(record, "is not what was stored: a row of it was changed"));
-            } else if let Err(Error::Corrupt(damage)) = snapshots::believe(record.clone()) {
-                found(damage);
-            } else if record.version.parse().is_ok_and(|version| {
-                snapshots::is_chosen(&version, record.created) != record.chosen
-            }) {
-                found(of_record(record, "can't be found by its version: chosen is wrong"));
-            } else if record.forgotten.is_some() {
-                found(of_record(record, "is marked forgotten, but no event tells of it"));
-            }
-        }
-        Ok(())
-    }
-
-    fn tag(
-        &mut self,
-        conn: &Connection,
-        kind: Kind,
-        event: &Event,
-        found: &mut dyn FnMut(Corruption),
-    ) -> Result<()> {
-        let detail: Value = event
-            .detail
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
-        let (Some(id), Some(tag)) = (event.snapshot, detail["tag"].as_str()) else {
-            found(Corruption::of_store(format!("event {} names no snapshot and tag", event.seq)));
-            return Ok(());
-        };
-        let version: Option<String> = conn
-            .prepare_cached("SELECT version FROM snapshot WHERE id = ?1")
-            .and_then(|mut find| find.query_row([id], |row| row.get(0)).optional())
-            .doing("checking tags")?;
-        if version
-            .is_none_or(|version| Fields::new().text(&version).text(tag).digest() != event.digest)
-        {
-            found(Corruption::of_store(format!(
-                "event {} tells of a snapshot or tag that is not there",
-                event.seq
-            )));
-        }
-        let tags = self.tags.entry(id).or_default();
-        match kind {
-            Kind::Untag => tags.remove(tag),
-            _ => tags.insert(tag.to_owned()),
-        };
-        Ok(())
-    }
-
-    /// Compares the tags that stand in the file with those that the log tells of.
-    fn compare(&mut self, conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Result<()> {
-        let doing = "checking tags";
-        let mut stand: HashMap<i64, BTreeSet<String>> = HashMap::new();
-        let mut list = conn
-            .prepare(
-                "SELECT snapshot_id, tag.name, snapshot_tag.created_us = snapshot.created_us
-                 FROM snapshot_tag
-                 LEFT JOIN tag ON tag.id = tag_id
-                 LEFT JOIN snapshot ON snapshot.id = snapshot_id",
-            )
-            .doing(doing)?;
-        let mut rows = list.query([]).doing(doing)?;
-        while let Some(row) = rows.next().doing(doing)? {
-            let id: i64 = row.get(0).doing(doing)?;
-            match (row.get::<_, Option<String>>(1), row.get::<_, Option<bool>>(2)) {
-                (Ok(Some(tag)), Ok(Some(true))) => {
-                    stand.entry(id).or_default().insert(tag);
-                }
-                _ => found(of_id(conn, id, "has a tag whose row is damaged")),
-            }
-        }
-        self.tags.retain(|_, tags| !tags.is_empty());
-        let ids: BTreeSet<i64> = self.tags.keys().chain(stand.keys()).copied().collect();
-        for id in ids {
-            if self.tags.get(&id) != stand.get(&id) {
-                found(of_id(conn, id, "carries other tags than the log tells of"));
-            }
-        }
-        let mut list = conn
-            .prepare(
-                "SELECT id FROM snapshot
-                 WHERE NOT EXISTS (SELECT 1 FROM event WHERE seq = snapshot.id AND kind = 1)",
-            )
-            .doing(doing)?;
-        let mut rows = list.query([]).doing(doing)?;
-        while let Some(row) = rows.next().doing(doing)? {
-            let id = row.get(0).doing(doing)?;
-            found(of_id(conn, id, "is there, but no event tells that it was created"));
-        }
-        Ok(())
-    }
-}
-
-fn initial_tags(event: &Event) -> Option<BTreeSet<String>> {
-    let detail: Value = serde_json::from_str(event.detail.as_deref()?).ok()?;
-    let tags = detail["tags"].as_array()?;
-    Some(tags.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
-fn of_record(record: &Record, detail: &str) -> Corruption {
-    match record.version.parse() {
-        Ok(version) => Corruption::of_snapshot(&version, detail),
-        Err(_) => Corruption::of_store(format!("snapshot number {} {detail}", record.id)),
-    }
-}
-
-fn of_id(conn: &Connection, id: i64, detail: &str) -> Corruption {
-    let version: Option<String> =
-        conn.query_row("SELECT version FROM snapshot WHERE id = ?1", [id], |row| row.get(0)).ok();
-    match version.and_then(|version| version.parse().ok()) {
-        Some(version) => Corruption::of_snapshot(&version, detail),
-        None => Corruption::of_store(format!("snapshot number {id} {detail}")),
-    }
-}
-
 /// Checks what the rows of contents say of each other.
 pub(crate) fn chains(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Result<()> {
     let doing = "checking chains of deltas";
     let mut list = conn
         .prepare(
             "SELECT blob.id FROM blob LEFT JOIN blob AS base ON base.id = blob.base_id
-             WHERE blob.depth <> CASE WHEN blob.base_id IS NULL THEN 0 ELSE base.depth + 1 END
-                OR (blob.base_id IS NULL) <> (blob.position = 0)
-                OR blob.position <= base.position
+             WHERE blob.base_id IS NOT NULL AND coalesce(blob.depth <= base.depth, 1)
+                OR blob.base_id IS NULL AND blob.depth <> 0
              UNION
              SELECT max(id) FROM blob GROUP BY hash HAVING count(*) > 1",
         )
@@ -376,6 +142,31 @@ pub(crate) fn chains(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Re
                 found(damage);
             }
         }
+    }
+    Ok(())
+}
+
+/// Checks that content which no snapshot holds is listed as such, and no other.
+pub(crate) fn loose(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    let (unlisted, held): (u64, u64) = conn
+        .query_row(
+            "SELECT (SELECT count(*) FROM blob
+                      WHERE NOT EXISTS (SELECT 1 FROM artifact WHERE blob_id = blob.id)
+                        AND NOT EXISTS (SELECT 1 FROM piece WHERE piece_id = blob.id)
+                        AND NOT EXISTS (SELECT 1 FROM loose WHERE blob_id = blob.id)),
+                    (SELECT count(*) FROM loose
+                      WHERE EXISTS (SELECT 1 FROM artifact WHERE blob_id = loose.blob_id))",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .doing("checking content that no snapshot holds")?;
+    if unlisted > 0 {
+        found(Corruption::of_store(format!("{unlisted} contents belong to nothing")));
+    }
+    if held > 0 {
+        found(Corruption::of_store(format!(
+            "{held} contents are held by snapshots, but listed as if they were not"
+        )));
     }
     Ok(())
 }

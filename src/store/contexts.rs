@@ -4,14 +4,24 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Corruption, Result};
 use crate::model::context::{Context, LEFT_OUT, Pattern};
+use crate::model::place::Place;
 use crate::store::sqlite::Doing;
 
 const ROOT: i64 = 1;
 
 /// The place of a context, made where it is new.
 pub(crate) fn intern_place(conn: &Connection, context: &Context) -> Result<i64> {
+    intern(conn, context.place())
+}
+
+/// The node of a place, made where it is new.
+pub(crate) fn intern_node(conn: &Connection, place: &Place) -> Result<i64> {
+    intern(conn, place.parts().iter().map(String::as_str))
+}
+
+fn intern<'n>(conn: &Connection, names: impl IntoIterator<Item = &'n str>) -> Result<i64> {
     let mut parent = ROOT;
-    for (level, name) in (1..).zip(context.place()) {
+    for (level, name) in (1..).zip(names) {
         parent = match child(conn, parent, name)? {
             Some(place) => place,
             None => conn
@@ -25,8 +35,17 @@ pub(crate) fn intern_place(conn: &Connection, context: &Context) -> Result<i64> 
 
 /// The place of a context, if something was ever stored there.
 pub(crate) fn find_place(conn: &Connection, context: &Context) -> Result<Option<i64>> {
+    walk(conn, context.place())
+}
+
+/// The node of a place, if it is there.
+pub(crate) fn find_node(conn: &Connection, place: &Place) -> Result<Option<i64>> {
+    walk(conn, place.parts().iter().map(String::as_str))
+}
+
+fn walk<'n>(conn: &Connection, names: impl IntoIterator<Item = &'n str>) -> Result<Option<i64>> {
     let mut place = ROOT;
-    for name in context.place() {
+    for name in names {
         match child(conn, place, name)? {
             Some(found) => place = found,
             None => return Ok(None),
@@ -39,6 +58,27 @@ fn child(conn: &Connection, parent: i64, name: &str) -> Result<Option<i64>> {
     conn.prepare_cached("SELECT id FROM place WHERE parent_id = ?1 AND name = ?2")
         .and_then(|mut find| find.query_row(params![parent, name], |row| row.get(0)).optional())
         .doing("looking for a place")
+}
+
+/// The place that a node stands for.
+pub(crate) fn place_of(conn: &Connection, node: i64) -> Result<Place> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = node;
+    while next != ROOT {
+        let found: Option<(String, Option<i64>)> = conn
+            .prepare_cached("SELECT name, parent_id FROM place WHERE id = ?1")
+            .and_then(|mut find| {
+                find.query_row([next], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .doing("reading a place")?;
+        let (name, parent) = found
+            .and_then(|(name, parent)| Some((name, parent.filter(|_| parts.len() < 4)?)))
+            .ok_or_else(|| Corruption::of_store("a place does not hang together"))?;
+        parts.push(name);
+        next = parent;
+    }
+    parts.reverse();
+    Place::from_parts(parts).map_err(|error| Corruption::of_store(error.to_string()).into())
 }
 
 /// The place and session of a stored snapshot, as a context.

@@ -14,7 +14,7 @@ use crate::store::lanes::Lanes;
 use crate::store::prepare::{self, Prepared, PreparedContent};
 use crate::store::snapshots::{self, ArtifactRecord, Record};
 use crate::store::sqlite::Doing;
-use crate::store::{contexts, tags};
+use crate::store::{contexts, forget, tags};
 
 /// Writes a prepared snapshot, its artifacts and tags, and the event that tells of it.
 pub(crate) fn create(
@@ -127,6 +127,7 @@ pub(crate) fn create(
     let detail =
         Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
     log.append(conn, now, Kind::Create, None, detail.as_ref(), snapshots::manifest(&record))?;
+    forget::apply(conn, log, now, place)?;
     Ok(receipt)
 }
 

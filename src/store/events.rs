@@ -11,25 +11,12 @@ use serde_json::Value;
 
 use crate::codec::digest::{Digest, Fields};
 use crate::error::{Corruption, Error, Result};
+use crate::model::event::{self, EventKind, EventQuery};
 use crate::model::time::Time;
+use crate::store::snapshots;
 use crate::store::sqlite::Doing;
 
-/// What kinds of change there are. The numbers stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Init = 0,
-    Create = 1,
-    Tag = 2,
-    Untag = 3,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Kind; 4] = [Kind::Init, Kind::Create, Kind::Tag, Kind::Untag];
-
-    pub(crate) fn from_code(code: i64) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| *kind as i64 == code)
-    }
-}
+pub(crate) use crate::model::event::EventKind as Kind;
 
 /// A row of the log.
 #[derive(Debug, Clone)]
@@ -183,17 +170,19 @@ impl Log {
     }
 }
 
-/// Gives each event in order to `each`, which may end the reading with an error.
-pub(crate) fn each(conn: &Connection, mut each: impl FnMut(Event) -> Result<()>) -> Result<()> {
+/// The events that follow `after` in their order, at most `limit`.
+pub(crate) fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Event>> {
     let doing = "reading the log";
-    let mut all = conn
-        .prepare(
-            "SELECT seq, at_us, kind, snapshot_id, detail, digest, chain FROM event ORDER BY seq",
+    let mut list = conn
+        .prepare_cached(
+            "SELECT seq, at_us, kind, snapshot_id, detail, digest, chain FROM event
+             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )
         .doing(doing)?;
-    let mut rows = all.query([]).doing(doing)?;
+    let mut rows = list.query(params![after, limit as i64]).doing(doing)?;
+    let mut events = Vec::new();
     while let Some(row) = rows.next().doing(doing)? {
-        let event = (|| -> rusqlite::Result<Event> {
+        let read = || -> rusqlite::Result<Event> {
             Ok(Event {
                 seq: row.get(0)?,
                 at: row.get(1)?,
@@ -203,11 +192,63 @@ pub(crate) fn each(conn: &Connection, mut each: impl FnMut(Event) -> Result<()>)
                 digest: row.get(5)?,
                 chain: row.get(6)?,
             })
-        })()
-        .map_err(|error| {
-            Error::from(Corruption::of_store(format!("a row of the log can't be read: {error}")))
-        })?;
-        each(event)?;
+        };
+        events.push(read().map_err(|error| {
+            Corruption::of_store(format!("a row of the log can't be read: {error}"))
+        })?);
     }
-    Ok(())
+    Ok(events)
+}
+
+/// The events that a query describes, for people and programs.
+pub(crate) fn find(conn: &Connection, query: &EventQuery) -> Result<Vec<event::Event>> {
+    let doing = "reading the log";
+    let snapshot = match &query.version {
+        Some(version) => Some(snapshots::require(conn, version)?),
+        None => None,
+    };
+    let (after, order) = match query.oldest_first {
+        true => ("seq > ?1", "ORDER BY event.seq"),
+        false => ("seq < ?1", "ORDER BY event.seq DESC"),
+    };
+    let sql = [
+        "SELECT seq, at_us, kind, version, detail FROM event
+         LEFT JOIN snapshot ON snapshot.id = coalesce(snapshot_id, seq) WHERE ",
+        after,
+        " AND (?2 IS NULL OR snapshot_id = ?2 OR seq = ?2) AND (?3 IS NULL OR kind = ?3) ",
+        order,
+        " LIMIT ?4",
+    ]
+    .concat();
+    let start = if query.oldest_first { 0 } else { i64::MAX };
+    let after = query.after.map_or(start, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let kind = query.kind.map(|kind| kind as i64);
+    let mut list = conn.prepare_cached(&sql).doing(doing)?;
+    let rows = list
+        .query_map(params![after, snapshot, kind, limit], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<(u64, i64, i64, Option<String>, Option<String>)>>>()
+        .doing(doing)?;
+    let told =
+        |(seq, at, kind, version, detail): (u64, i64, i64, Option<String>, Option<String>)| {
+            let damaged =
+                |what: &str| Error::from(Corruption::of_store(format!("event {seq}: {what}")));
+            Ok(event::Event {
+                seq,
+                at: Time::from_micros(at)?,
+                kind: EventKind::from_code(kind)
+                    .ok_or_else(|| damaged("it is of no known kind"))?,
+                version: version
+                    .map(|version| snapshots::stored("version", version))
+                    .transpose()?,
+                detail: detail
+                    .map(|text| serde_json::from_str(&text))
+                    .transpose()
+                    .map_err(|error| damaged(&error.to_string()))?,
+            })
+        };
+    rows.into_iter().map(told).collect()
 }

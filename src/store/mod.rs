@@ -11,11 +11,16 @@ pub(crate) mod check;
 mod contexts;
 mod create;
 mod events;
+pub(crate) mod forget;
+pub(crate) mod gc;
 mod lanes;
 mod note;
 mod pool;
 mod prepare;
 mod query;
+pub(crate) mod rebase;
+pub(crate) mod replay;
+mod retention;
 mod schema;
 mod snapshots;
 mod sqlite;
@@ -43,7 +48,10 @@ pub use writer::Ticket;
 
 use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
+use crate::model::event::{Event, EventQuery};
 use crate::model::id::{Tag, Version};
+use crate::model::keep::Keep;
+use crate::model::place::Place;
 use crate::model::query::{Query, Selector};
 use crate::model::snapshot::{Draft, Receipt, Snapshot};
 use crate::model::time::{Clock, SystemClock, Time};
@@ -358,6 +366,32 @@ impl Repository {
         self.write(|tx| tx.untag(version, tag))
     }
 
+    /// Forgets a snapshot, in a transaction of its own; see [`Transaction::forget`].
+    pub fn forget(&self, version: &Version) -> Result<()> {
+        self.write(|tx| tx.forget(version))
+    }
+
+    /// Takes a forgotten snapshot back, in a transaction of its own; see [`Transaction::undelete`].
+    pub fn undelete(&self, version: &Version) -> Result<()> {
+        self.write(|tx| tx.undelete(version))
+    }
+
+    /// Says what is kept in a place, in a transaction of its own; see
+    /// [`Transaction::set_retention`].
+    pub fn set_retention(&self, place: &Place, keep: Option<&Keep>) -> Result<()> {
+        self.write(|tx| tx.set_retention(place, keep))
+    }
+
+    /// What is said about keeping snapshots; see [`View::retention`].
+    pub fn retention(&self) -> Result<Vec<(Place, Keep)>> {
+        self.read(|view| view.retention())
+    }
+
+    /// The changes that were made; see [`View::events`].
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
+        self.read(|view| view.events(query))
+    }
+
     /// All tags with how many snapshots carry each; see [`View::tags`].
     pub fn tags(&self) -> Result<Vec<(Tag, u64)>> {
         self.read(|view| view.tags())
@@ -377,6 +411,17 @@ impl Repository {
     /// Whether the store is in a file, rather than in memory.
     pub(crate) fn in_file(&self) -> bool {
         matches!(self.handle.shared.location, Location::File(_))
+    }
+
+    /// The present moment, as the store's clock tells it.
+    pub(crate) fn now(&self) -> Time {
+        self.handle.shared.now()
+    }
+
+    /// Gives free pages of the file back, at most so many; tells how many, nothing where there was
+    /// none.
+    pub(crate) fn give_back(&self, pages: u32) -> Result<Option<u32>> {
+        self.handle.shared.give_back(pages)
     }
 
     /// How often this handle and its clones committed: each commit waited once for the disk.
@@ -505,6 +550,26 @@ impl Shared {
             Ok(value)
         };
         written().map_err(|error| sqlite::at(&self.path, error))
+    }
+
+    fn give_back(&self, pages: u32) -> Result<Option<u32>> {
+        self.refuse_nested()?;
+        let given = || -> Result<Option<u32>> {
+            let doing = "giving free pages back";
+            sqlite::be_patient(self.busy_timeout);
+            let mut writer = locked(&self.writer);
+            let conn = match &mut *writer {
+                Some(conn) => conn,
+                none => none.insert(self.location.open_writer()?),
+            };
+            let free = |conn: &Connection| -> Result<u32> {
+                conn.pragma_query_value(None, "freelist_count", |row| row.get(0)).doing(doing)
+            };
+            let before = free(conn)?;
+            conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})")).doing(doing)?;
+            Ok(Some(before.saturating_sub(free(conn)?)).filter(|given| *given > 0))
+        };
+        given().map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Moves the write-ahead log into the file and closes the connection that writes.

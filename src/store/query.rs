@@ -8,7 +8,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, What};
 use crate::model::query::Query;
 use crate::model::snapshot::{Snapshot, Status};
 use crate::store::sqlite::Doing;
@@ -24,13 +24,17 @@ pub(crate) fn find(conn: &Connection, query: &Query) -> Result<Vec<Snapshot>> {
     records.into_iter().map(snapshots::believe).collect()
 }
 
-fn find_ids(conn: &Connection, query: &Query) -> Result<Vec<i64>> {
+/// The numbers of the snapshots that a query describes, in its order.
+pub(crate) fn find_ids(conn: &Connection, query: &Query) -> Result<Vec<i64>> {
     if query.limit == 0 {
         return Ok(Vec::new());
     }
     let places = contexts::matching_places(conn, &query.pattern)?;
     let mut filter = Filter::default();
-    filter.add("snapshot.forgotten_us IS NULL", []);
+    match query.forgotten {
+        true => filter.add("snapshot.forgotten_us IS NOT NULL", []),
+        false => filter.add("snapshot.forgotten_us IS NULL", []),
+    }
     if let Some(session) = &query.pattern.parts()[3] {
         if session == crate::model::context::LEFT_OUT {
             filter.add("snapshot.session_id IS NULL", []);
@@ -108,7 +112,11 @@ fn add_conditions(conn: &Connection, query: &Query, filter: &mut Filter) -> Resu
         filter.add("snapshot.status = ?", [Sql::Integer(code as i64)]);
     }
     if let Some(after) = &query.after {
-        let id = snapshots::require(conn, after)?;
+        let id = match query.forgotten {
+            true => snapshots::id_of(conn, after)?
+                .ok_or_else(|| Error::not_found(What::Snapshot, after))?,
+            false => snapshots::require(conn, after)?,
+        };
         let created = snapshots::created_of(conn, id)?;
         let sql = if query.oldest_first {
             "(snapshot.created_us, snapshot.id) > (?, ?)"

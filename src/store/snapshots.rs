@@ -124,7 +124,7 @@ pub(crate) fn is_chosen(version: &Version, created: i64) -> bool {
 }
 
 /// The number of a version, and whether it is forgotten.
-fn find(conn: &Connection, version: &Version) -> Result<Option<(i64, bool)>> {
+pub(crate) fn find(conn: &Connection, version: &Version) -> Result<Option<(i64, bool)>> {
     let doing = "looking for a snapshot";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     if let Some(time) = version.made_time() {

@@ -74,3 +74,13 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
     )
     .doing("counting what the store holds")
 }
+
+/// The bytes of the file, once its log is moved into it.
+pub(crate) fn file_bytes(conn: &Connection) -> Result<u64> {
+    conn.query_row(
+        "SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
+        [],
+        |row| row.get(0),
+    )
+    .doing("measuring the file")
+}

@@ -48,6 +48,39 @@ pub(crate) fn find(conn: &Connection, tag: &Tag) -> Result<Option<i64>> {
         .doing("looking for a tag")
 }
 
+/// Whether a snapshot carries a tag.
+pub(crate) fn carries(conn: &Connection, snapshot: i64, created: i64, tag: &Tag) -> Result<bool> {
+    let Some(id) = find(conn, tag)? else { return Ok(false) };
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM snapshot_tag
+                        WHERE tag_id = ?1 AND created_us = ?2 AND snapshot_id = ?3)",
+    )
+    .and_then(|mut find| find.query_row(params![id, created, snapshot], |row| row.get(0)))
+    .doing("looking for a tag")
+}
+
+/// The tags of a snapshot, by name.
+pub(crate) fn of(conn: &Connection, snapshot: i64) -> Result<Vec<Tag>> {
+    let doing = "reading tags";
+    let mut list = conn
+        .prepare_cached(
+            "SELECT name FROM snapshot_tag JOIN tag ON tag.id = tag_id
+             WHERE snapshot_id = ?1 ORDER BY name",
+        )
+        .doing(doing)?;
+    let rows = list
+        .query_map([snapshot], |row| row.get(0))
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<String>>>()
+        .doing(doing)?;
+    rows.into_iter().map(|name| name.parse()).collect()
+}
+
+/// Takes all tags off a snapshot that is purged.
+pub(crate) fn clear(conn: &Connection, snapshot: i64, created: i64) -> Result<()> {
+    of(conn, snapshot)?.iter().try_for_each(|tag| take(conn, snapshot, created, tag).map(drop))
+}
+
 /// All tags that snapshots carry which are not forgotten, with how many carry each, by name.
 pub(crate) fn counts(conn: &Connection) -> Result<Vec<(Tag, u64)>> {
     let doing = "counting tags";

@@ -7,17 +7,21 @@ use serde_json::json;
 
 use crate::codec::digest::Fields;
 use crate::error::{Error, Result};
+use crate::model::event::{Event, EventQuery};
 use crate::model::id::{Tag, Version};
+use crate::model::keep::Keep;
+use crate::model::place::Place;
 use crate::model::query::{Query, Selector};
 use crate::model::snapshot::{Receipt, Snapshot};
 use crate::model::time::Time;
-use crate::store::events::{Head, Kind, Log};
+use crate::store::events::{self, Head, Kind, Log};
+use crate::store::gc::{self, Freed};
 use crate::store::lanes::Lanes;
 use crate::store::prepare::Prepared;
 use crate::store::schema;
 use crate::store::sqlite::Doing;
 use crate::store::stats::{self, Stats};
-use crate::store::{create, query, snapshots, tags};
+use crate::store::{create, forget, query, rebase, retention, snapshots, tags};
 
 /// One stable view of the store.
 pub struct View<'c> {
@@ -54,6 +58,21 @@ impl View<'_> {
     /// All tags, by name, with how many snapshots carry each.
     pub fn tags(&self) -> Result<Vec<(Tag, u64)>> {
         tags::counts(self.conn)
+    }
+
+    /// The changes that were made, as the log tells of them.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
+        events::find(self.conn, query)
+    }
+
+    /// What is said about keeping snapshots, place by place.
+    pub fn retention(&self) -> Result<Vec<(Place, Keep)>> {
+        retention::all(self.conn)
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn file_bytes(&self) -> Result<u64> {
+        stats::file_bytes(self.conn)
     }
 
     /// Counts and sizes of the whole store.
@@ -123,6 +142,60 @@ impl<'c> Transaction<'c> {
     /// Takes a tag off a snapshot. One that it does not carry is no error.
     pub fn untag(&mut self, version: &Version, tag: &Tag) -> Result<()> {
         self.whole(|tx| tx.change_tag(version, tag, Kind::Untag))
+    }
+
+    /// Forgets a snapshot: queries and words for versions don't find it any more. It can be had back
+    /// until it is purged, and its version is not free before that.
+    ///
+    /// Deltas on its content stay readable. Fails with `NotFound` where it is not there or forgotten
+    /// already, and with `Pinned` where it carries the tag `pinned`.
+    pub fn forget(&mut self, version: &Version) -> Result<()> {
+        self.whole(|tx| forget::forget(tx.view.conn, &mut tx.log, tx.now, version))
+    }
+
+    /// Takes a forgotten snapshot back, with its tags. One that is not forgotten stays as it is.
+    ///
+    /// Fails with `NotFound` where there is none of this version, or it was purged.
+    pub fn undelete(&mut self, version: &Version) -> Result<()> {
+        self.whole(|tx| forget::undelete(tx.view.conn, &mut tx.log, tx.now, version))
+    }
+
+    /// Forgets every snapshot that is not pinned, and tells how many. They can be had back until they
+    /// are purged.
+    pub fn clear(&mut self) -> Result<u64> {
+        self.whole(|tx| forget::clear(tx.view.conn, &mut tx.log, tx.now))
+    }
+
+    /// Says what is kept in a place and below it, where nothing else is said; with nothing, what is
+    /// said above it holds again. It is applied to a place whenever a snapshot is stored there, in
+    /// the transaction that stores it.
+    ///
+    /// Fails with `Invalid` where a rule would keep nothing.
+    pub fn set_retention(&mut self, place: &Place, keep: Option<&Keep>) -> Result<()> {
+        keep.map_or(Ok(()), Keep::check)?;
+        self.whole(|tx| retention::set(tx.view.conn, &mut tx.log, tx.now, place, keep))
+    }
+
+    /// Purges some of what was forgotten until then; tells what that freed.
+    pub(crate) fn purge(&mut self, until: Time, limit: usize) -> Result<Freed> {
+        self.whole(|tx| gc::purge(tx.view.conn, &mut tx.log, tx.now, until, limit))
+    }
+
+    /// Lets go of content that did not come in.
+    pub(crate) fn end_leases(&mut self) -> Result<Freed> {
+        self.whole(|tx| {
+            let mut freed = Freed::default();
+            gc::end_leases(tx.view.conn, tx.now, &mut freed).map(|()| freed)
+        })
+    }
+
+    /// Puts deltas that were made anew into place; tells what that freed, or nothing where things
+    /// have changed since they were made.
+    pub(crate) fn replace(&mut self, plan: &rebase::Plan) -> Result<Option<Freed>> {
+        self.whole(|tx| {
+            let mut freed = Freed::default();
+            Ok(gc::replace(tx.view.conn, plan, &mut freed)?.then_some(freed))
+        })
     }
 
     fn change_tag(&mut self, version: &Version, tag: &Tag, kind: Kind) -> Result<()> {

@@ -5,8 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use tintype::ops::gc;
 use tintype::ops::verify::{self, Depth};
-use tintype::{ArtifactStatus, Draft, DraftArtifact, Error, Query, Repository, Status};
+use tintype::{
+    ArtifactStatus, Context, Draft, DraftArtifact, Error, EventQuery, Keep, Query, Repository,
+    Status,
+};
 
 /// A store in which every table holds rows.
 fn full_store(path: &Path) {
@@ -40,6 +44,20 @@ fn full_store(path: &Path) {
     .unwrap();
     repo.tag(&base, &"later".parse().unwrap()).unwrap();
     repo.untag(&base, &"a".parse().unwrap()).unwrap();
+    // What nothing holds but a delta needs; what is forgotten; what is kept.
+    let context: Context = "site9".parse().unwrap();
+    for n in 0..8 {
+        let text: Vec<String> =
+            (0..300).map(|line| format!("{}", line * 7919 % (n + 91))).collect();
+        let draft = Draft::text(text.join("\n")).context(context.clone());
+        repo.create(draft.version(format!("chain-{n}").parse().unwrap())).unwrap();
+    }
+    for n in 0..7 {
+        repo.forget(&format!("chain-{n}").parse().unwrap()).unwrap();
+    }
+    gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+    repo.forget(&"version-11".parse().unwrap()).unwrap();
+    repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
     repo.close().unwrap();
 }
 
@@ -61,6 +79,9 @@ fn answers(repo: &Repository) -> tintype::Result<String> {
     for tag in ["a", "b", "c", "later"] {
         all += &format!("{:?}", repo.find(&Query::all().tag(tag.parse()?))?.len());
     }
+    let forgotten = repo.find(&Query::all().forgotten())?;
+    let events = repo.events(&EventQuery { limit: 1_000, ..EventQuery::default() })?;
+    all += &json!([forgotten, events, repo.retention()?]).to_string();
     let stats = repo.stats()?;
     all += &format!("{:?} {stats:?}", repo.tags()?);
     Ok(all)

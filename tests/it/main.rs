@@ -10,6 +10,7 @@ mod cli;
 mod codec;
 mod diff;
 mod faults;
+mod lifecycle;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;

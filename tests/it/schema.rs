@@ -8,8 +8,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tintype::codec::frame::hash;
+use tintype::ops::gc;
 use tintype::store::{APPLICATION_ID, SCHEMA};
-use tintype::{ArtifactStatus, Draft, DraftArtifact, Repository};
+use tintype::{ArtifactStatus, Draft, DraftArtifact, Keep, Repository};
 
 /// Each migration: its file, its length, the BLAKE3 hash of it. A line is added with each new file;
 /// of a file that was shipped, the line is never changed.
@@ -141,9 +142,12 @@ fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
     }
     let repo = Repository::open(&path).unwrap();
     repo.create(Draft::text("one").tag("good").unwrap()).unwrap();
+    let gone = repo.create(Draft::text("two")).unwrap();
+    repo.forget(&gone).unwrap();
+    repo.set_retention(&"shop.example/prices".parse().unwrap(), Some(&Keep::last(3))).unwrap();
     repo.close().unwrap();
     for view in &views {
-        assert_eq!(rows(view), 1 + usize::from(view == "v_event"), "{view}");
+        assert_eq!(rows(view), if view == "v_event" { 5 } else { 1 }, "{view}");
     }
 }
 
@@ -210,12 +214,19 @@ fn digests_and_chain_cover_what_the_description_of_the_format_says() {
         .unwrap();
     let version = repo.create(draft).unwrap();
     repo.tag(&version, &"late".parse().unwrap()).unwrap();
+    repo.set_retention(&"shop.example".parse().unwrap(), Some(&Keep::last(3))).unwrap();
+    repo.set_retention(&"shop.example".parse().unwrap(), None).unwrap();
+    repo.forget(&version).unwrap();
+    repo.undelete(&version).unwrap();
+    repo.create(Draft::text("two").version("gone".parse().unwrap())).unwrap();
+    repo.forget(&"gone".parse().unwrap()).unwrap();
+    gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
     repo.close().unwrap();
 
     let conn = Connection::open(&path).unwrap();
     let mut digests = Vec::new();
     for store in rows(&conn, "SELECT uuid, created_us FROM store") {
-        digests.push(store.into_iter().fold(Fields::default(), Fields::value).digest());
+        digests.push(Some(store.into_iter().fold(Fields::default(), Fields::value).digest()));
     }
     let snapshot = "SELECT version, created_us, 'shop.example/cart', status, based_on, description,
                            user_info, 2 FROM snapshot";
@@ -230,8 +241,20 @@ fn digests_and_chain_cover_what_the_description_of_the_format_says() {
         let held = if artifact[6] == Value::Null { 6 } else { 8 };
         manifest = artifact.into_iter().take(held).fold(manifest, Fields::value);
     }
-    digests.push(manifest.digest());
-    digests.push(Fields::default().bytes(version.as_str().as_bytes()).bytes(b"late").digest());
+    let named = || Fields::default().bytes(version.as_str().as_bytes());
+    let kept = Fields::default().bytes(b"shop.example").bytes(br#"{"last":3}"#);
+    digests.extend([
+        Some(manifest.digest()),
+        Some(named().bytes(b"late").digest()),
+        Some(kept.digest()),
+        Some(Fields::default().bytes(b"shop.example").value(Value::Null).digest()),
+        Some(named().digest()),
+        Some(named().digest()),
+        // What it was made of was purged.
+        None,
+        Some(Fields::default().bytes(b"gone").digest()),
+        Some(Fields::default().number(8).bytes(b"gone").digest()),
+    ]);
 
     let mut chain = vec![0; 16];
     let events =
@@ -240,12 +263,14 @@ fn digests_and_chain_cover_what_the_description_of_the_format_says() {
     assert_eq!(events.len(), digests.len());
     for (mut event, digest) in events.into_iter().zip(digests) {
         let told = event.pop().unwrap();
-        assert_eq!(event[5], Value::Blob(digest), "the digest of event {:?}", event[0]);
+        if let Some(digest) = digest {
+            assert_eq!(event[5], Value::Blob(digest), "the digest of event {:?}", event[0]);
+        }
         chain = event.into_iter().fold(Fields::default().bytes(&chain), Fields::value).digest();
         assert_eq!(told, Value::Blob(chain.clone()));
     }
     assert_eq!(
         rows(&conn, "SELECT head_seq, head_chain FROM store"),
-        [[Value::Integer(3), Value::Blob(chain)]]
+        [[Value::Integer(10), Value::Blob(chain)]]
     );
 }

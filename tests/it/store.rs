@@ -1,52 +1,15 @@
 //! The engine through its door.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
 use tintype::{
-    ArtifactStatus, Clock, Context, DeltaPolicy, Draft, DraftArtifact, Error, Query, Repository,
-    Selector, Status, Tag, Time, Version, What,
+    ArtifactStatus, Context, DeltaPolicy, Draft, DraftArtifact, Error, Query, Repository, Selector,
+    Status, Time, Version, What,
 };
 
-/// A clock that stands until it is set.
-struct Still(Mutex<Time>);
-
-impl Still {
-    fn at(text: &str) -> Self {
-        Still(Mutex::new(text.parse().unwrap()))
-    }
-}
-
-impl Clock for Still {
-    fn now(&self) -> Time {
-        *self.0.lock().unwrap()
-    }
-}
-
-fn version(text: &str) -> Version {
-    text.parse().unwrap()
-}
-
-fn tag(text: &str) -> Tag {
-    text.parse().unwrap()
-}
-
-fn context(text: &str) -> Context {
-    text.parse().unwrap()
-}
-
-/// A document that changes a little from one version to the next.
-fn document(n: usize) -> Vec<u8> {
-    let mut text = String::new();
-    for line in 0..200 {
-        let value = if line % 50 == n % 50 { n * 7919 } else { line * 104_729 };
-        text += &format!("{{\"line\": {line}, \"value\": {value}}}\n");
-    }
-    text.into_bytes()
-}
+use crate::support::values::{Still, context, document, tag, version};
 
 #[test]
 fn what_is_stored_comes_back_as_it_was() {
@@ -441,74 +404,6 @@ proptest! {
         let expected: Vec<_> = expected.iter().take(limit).map(|(_, number)| format!("n{number}")).collect();
         let found: Vec<_> = repo.find(&query).unwrap().iter().map(|found| found.version.to_string()).collect();
         prop_assert_eq!(found, expected);
-    }
-}
-
-/// What happens to a store, for comparison with a map.
-#[derive(Debug, Clone)]
-enum Step {
-    Create { place: usize, document: usize, based: Option<usize>, whole: bool },
-    Tag(usize, usize),
-    Untag(usize, usize),
-    Reopen,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (0_usize..3, 0_usize..60, prop::option::weighted(0.2, any::<usize>()), prop::bool::weighted(0.1))
-            .prop_map(|(place, document, based, whole)| Step::Create { place, document, based, whole }),
-        1 => (any::<usize>(), 0_usize..3).prop_map(|(at, tag)| Step::Tag(at, tag)),
-        1 => (any::<usize>(), 0_usize..3).prop_map(|(at, tag)| Step::Untag(at, tag)),
-        1 => Just(Step::Reopen),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn a_store_holds_what_a_map_would(steps in prop::collection::vec(step(), 1..80)) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tintype.db");
-        let mut repo = Repository::init(&path).unwrap();
-        let mut contents: Vec<(Version, Vec<u8>)> = Vec::new();
-        let mut tags: BTreeMap<usize, std::collections::BTreeSet<Tag>> = BTreeMap::new();
-        for step in steps {
-            match step {
-                Step::Create { place, document: n, based, whole } => {
-                    let mut draft = Draft::bytes(document(n)).context(context(["a", "a/b", "c"][place]));
-                    if let Some(based) = based.filter(|_| !contents.is_empty()) {
-                        draft = draft.based_on(&contents[based % contents.len()].0);
-                    }
-                    if whole {
-                        draft = draft.delta(DeltaPolicy::Never);
-                    }
-                    contents.push((repo.create(draft).unwrap(), document(n)));
-                }
-                Step::Tag(at, name) if !contents.is_empty() => {
-                    let at = at % contents.len();
-                    repo.tag(&contents[at].0, &tag(["x", "y", "z"][name])).unwrap();
-                    tags.entry(at).or_default().insert(tag(["x", "y", "z"][name]));
-                }
-                Step::Untag(at, name) if !contents.is_empty() => {
-                    let at = at % contents.len();
-                    repo.untag(&contents[at].0, &tag(["x", "y", "z"][name])).unwrap();
-                    tags.entry(at).or_default().remove(&tag(["x", "y", "z"][name]));
-                }
-                Step::Reopen => {
-                    repo.close().unwrap();
-                    repo = Repository::open(&path).unwrap();
-                }
-                _ => {}
-            }
-        }
-        for (at, (version, content)) in contents.iter().enumerate() {
-            prop_assert_eq!(&repo.content(version, "data").unwrap(), content);
-            let carried: Vec<_> = tags.get(&at).into_iter().flatten().cloned().collect();
-            prop_assert_eq!(repo.get(version).unwrap().tags, carried);
-        }
-        let depth = tintype::ops::verify::Depth::Data;
-        let report = tintype::ops::verify::verify(&repo, depth, &mut |_| {}).unwrap();
-        prop_assert!(report.ok, "{:?}", report.problems);
     }
 }
 

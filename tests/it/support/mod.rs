@@ -5,3 +5,4 @@ pub mod script;
 pub mod shell;
 #[cfg(feature = "chrome")]
 pub mod site;
+pub mod values;
