@@ -90,6 +90,8 @@ pub struct Draft {
     pub(crate) description: Option<String>,
     pub(crate) user_info: Map<String, Value>,
     pub(crate) based_on: Option<Version>,
+    /// Whether the version that it is based on need not be here: it was taken over.
+    pub(crate) base_elsewhere: bool,
     pub(crate) delta: DeltaPolicy,
     pub(crate) status: Option<Status>,
     pub(crate) artifacts: Vec<DraftArtifact>,

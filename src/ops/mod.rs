@@ -3,4 +3,6 @@
 pub mod compare;
 pub mod forget;
 pub mod gc;
+pub mod repair;
+pub mod transfer;
 pub mod verify;

@@ -162,7 +162,8 @@ fn part(
     Ok(())
 }
 
-fn problem(kind: ProblemKind, damage: Corruption) -> Problem {
+/// Damage as a report tells of it.
+pub(crate) fn problem(kind: ProblemKind, damage: Corruption) -> Problem {
     let kind = match (kind, &damage.version, &damage.blob) {
         (ProblemKind::Snapshot, None, None) => ProblemKind::Log,
         (kind, ..) => kind,

@@ -9,6 +9,7 @@
 mod blobs;
 pub(crate) mod check;
 mod contexts;
+pub(crate) mod copy;
 mod create;
 mod events;
 pub(crate) mod forget;
@@ -19,8 +20,10 @@ mod pool;
 mod prepare;
 mod query;
 pub(crate) mod rebase;
+pub(crate) mod replace;
 pub(crate) mod replay;
 mod retention;
+pub(crate) mod salvage;
 mod schema;
 mod snapshots;
 mod sqlite;
@@ -98,6 +101,22 @@ impl Builder {
         self.start(Location::File(path.as_ref().to_owned()), None, None)
     }
 
+    /// Opens the store at `path` for reading and leaves it as it is: an older one is brought to the
+    /// present schema in a copy.
+    pub(crate) fn open_untouched(self, path: impl AsRef<Path>) -> Result<Repository> {
+        sqlite::be_patient(self.busy_timeout);
+        let path = path.as_ref();
+        schema::find(path)?;
+        let (location, found) = schema::look(Location::File(path.to_owned()))?;
+        if found == SCHEMA {
+            return self.start(location, None, None);
+        }
+        let folder = temporary_folder(&std::env::temp_dir())?;
+        let copy = folder.path().join("tintype.db");
+        schema::copy(&location, &copy).map_err(|error| sqlite::at(path, error))?;
+        self.start(Location::File(copy), None, Some(folder))
+    }
+
     /// Makes a store at `path`, whole or not at all, readable for its owner alone.
     ///
     /// Fails with `StoreExists` where anything stands there.
@@ -125,8 +144,7 @@ impl Builder {
     /// Makes a store in a new folder for temporary files, gone with its last handle.
     pub fn temporary(self) -> Result<Repository> {
         sqlite::be_patient(self.busy_timeout);
-        let folder = TempDir::with_prefix("tintype-")
-            .map_err(|source| Error::io(std::env::temp_dir(), source))?;
+        let folder = temporary_folder(&std::env::temp_dir())?;
         let location = Location::File(folder.path().join("tintype.db"));
         schema::create(&location, self.clock.now())?;
         self.start(location, None, Some(folder))
@@ -140,12 +158,7 @@ impl Builder {
     ) -> Result<Repository> {
         let path = location.path();
         sqlite::be_patient(self.busy_timeout);
-        let (uri, flags) = location.reader();
-        let found = Connection::open_with_flags(uri, flags)
-            .and_then(|conn| sqlite::make_patient(&conn).map(|()| conn))
-            .doing("opening the store")
-            .and_then(|conn| schema::recognise(&conn, &path))
-            .map_err(|error| sqlite::at(&path, error))?;
+        let (location, found) = schema::look(location)?;
         if found < SCHEMA {
             schema::upgrade(&location).map_err(|error| sqlite::at(&path, error))?;
         }
@@ -413,6 +426,25 @@ impl Repository {
         matches!(self.handle.shared.location, Location::File(_))
     }
 
+    /// Makes another store at `path` with the same clock, filled by `fill`: all of it is there when
+    /// this returns, or nothing.
+    pub(crate) fn build<T>(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(&Repository) -> Result<T>,
+    ) -> Result<T> {
+        let shared = &self.handle.shared;
+        schema::refuse_existing(path)?;
+        let folder = temporary_folder(schema::folder_of(path))?;
+        let beside = folder.path().join("tintype.db");
+        let builder = Builder { clock: shared.clock.clone(), busy_timeout: shared.busy_timeout };
+        let repo = builder.init(&beside)?;
+        let value = fill(&repo).map_err(|error| sqlite::at(path, error))?;
+        repo.close().map_err(|error| sqlite::at(path, error))?;
+        schema::put_in_place(&beside, path)?;
+        Ok(value)
+    }
+
     /// The present moment, as the store's clock tells it.
     pub(crate) fn now(&self) -> Time {
         self.handle.shared.now()
@@ -582,6 +614,12 @@ impl Shared {
         let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         emptied.doing("moving the log into the file").map_err(|error| sqlite::at(&self.path, error))
     }
+}
+
+fn temporary_folder(within: &Path) -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix("tintype-").tempdir_in(within);
+    // The error of that crate names the path too.
+    made.map_err(|error| Error::io(within, std::io::Error::from(error.kind())))
 }
 
 fn uuid(conn: &Connection) -> Result<[u8; 16]> {

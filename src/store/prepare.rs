@@ -96,7 +96,7 @@ pub(crate) fn prepare(
     time: Time,
 ) -> Result<Prepared> {
     draft.check()?;
-    if let Some(base) = &draft.based_on {
+    if let Some(base) = draft.based_on.as_ref().filter(|_| !draft.base_elsewhere) {
         shared.reading(|conn| snapshots::require(conn, base))?;
     }
     let lanes = &shared.lanes;
@@ -164,7 +164,14 @@ pub(crate) fn chain_for(
     if draft.delta == DeltaPolicy::Never {
         return Ok(Arc::new([]));
     }
-    let newest = match &draft.based_on {
+    let here = |base: &&Version| -> Result<bool> {
+        Ok(!draft.base_elsewhere || matches!(snapshots::find(conn, base)?, Some((_, false))))
+    };
+    let base = match &draft.based_on {
+        Some(base) if here(&base)? => Some(base),
+        _ => None,
+    };
+    let newest = match base {
         Some(base) => snapshots::counterpart(conn, base, &artifact.name)?,
         None => snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?,
     };

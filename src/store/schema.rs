@@ -4,10 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
+use tempfile::TempPath;
 
-use crate::error::{Error, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::model::time::Time;
 use crate::store::events;
 use crate::store::sqlite::{self, Doing, make_patient};
@@ -33,7 +35,7 @@ const MIGRATIONS: [&str; 10] = [
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// Bytes of a page. Small, because each table and each index takes one at least.
-const PAGE_BYTES: i64 = 4096;
+pub(crate) const PAGE_BYTES: i64 = 4096;
 /// Pages after which a commit moves the log into the file: 8 MiB.
 const CHECKPOINT_PAGES: i64 = 2048;
 /// The log is cut to this size when it has been moved into the file.
@@ -52,6 +54,8 @@ fn migrations() -> Migrations<'static> {
 pub(crate) enum Location {
     /// In a file.
     File(PathBuf),
+    /// In a file that does not change and can't be written.
+    Frozen(PathBuf),
     /// In memory, under a name that connections of this process share.
     Memory(String),
 }
@@ -59,7 +63,7 @@ pub(crate) enum Location {
 impl Location {
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Location::File(path) => path.clone(),
+            Location::File(path) | Location::Frozen(path) => path.clone(),
             Location::Memory(_) => PathBuf::from(":memory:"),
         }
     }
@@ -67,6 +71,7 @@ impl Location {
     fn uri(&self) -> PathBuf {
         match self {
             Location::File(path) => path.clone(),
+            Location::Frozen(path) => frozen_uri(path),
             Location::Memory(name) => PathBuf::from(format!("file:/{name}?vfs=memdb")),
         }
     }
@@ -77,6 +82,10 @@ impl Location {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match self {
                 Location::File(_) => OpenFlags::empty(),
+                Location::Frozen(path) => {
+                    let why = "neither the file nor its folder can be written".to_owned();
+                    return Err(Error::ReadOnly { path: path.clone(), why });
+                }
                 Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE,
             };
         let conn = Connection::open_with_flags(self.uri(), flags).doing("opening the store")?;
@@ -89,14 +98,31 @@ impl Location {
     /// They could write, but are told not to: one that can't write leaves the files of the
     /// write-ahead log behind when it is the last to close.
     pub(crate) fn reader(&self) -> (PathBuf, OpenFlags) {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match self {
-                Location::File(_) => OpenFlags::empty(),
-                Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI,
+                Location::File(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+                Location::Frozen(_) => {
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI
+                }
+                Location::Memory(_) => {
+                    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI
+                }
             };
         (self.uri(), flags)
     }
+}
+
+/// The path as SQLite reads it where options follow.
+fn frozen_uri(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'%' | b'?' | b'#' | 0x80.. => uri += &format!("%{byte:02X}"),
+            byte => uri.push(byte as char),
+        }
+    }
+    uri += "?immutable=1";
+    uri.into()
 }
 
 fn set_up_writer(conn: &Connection) -> rusqlite::Result<()> {
@@ -134,16 +160,9 @@ pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection
             make(&mut conn, now)?;
             return Ok(Some(conn));
         }
-        Location::File(path) => path,
+        Location::File(path) | Location::Frozen(path) => path,
     };
-    // SQLite would play a log that was left behind into the new file: a log is part of a store.
-    for end in ["", "-wal", "-journal"] {
-        let mut beside = path.clone().into_os_string();
-        beside.push(end);
-        if fs::symlink_metadata(&beside).is_ok() {
-            return Err(Error::StoreExists { path: beside.into() });
-        }
-    }
+    refuse_existing(path)?;
     let folder = folder_of(path);
     let temporary = tempfile::Builder::new()
         .prefix(".tintype-")
@@ -157,12 +176,41 @@ pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection
         conn.pragma_update(None, "journal_mode", "WAL").doing("making the store")?;
         conn.close().map_err(|(_, error)| error).doing("making the store")?;
     }
-    temporary.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::StoreExists { path: path.clone() },
+    persist(temporary, path)?;
+    Ok(None)
+}
+
+/// Fails where a store is to be made and something stands there.
+pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
+    // SQLite would play a log that was left behind into the new file: a log is part of a store.
+    for end in ["", "-wal", "-journal"] {
+        let beside = beside(path, end);
+        if fs::symlink_metadata(&beside).is_ok() {
+            return Err(Error::StoreExists { path: beside });
+        }
+    }
+    Ok(())
+}
+
+/// Gives a whole store that was made under another name its own, unless something stands there.
+pub(crate) fn put_in_place(made: &Path, path: &Path) -> Result<()> {
+    let made = TempPath::try_from_path(made).map_err(|source| Error::io(path, source))?;
+    persist(made, path)
+}
+
+fn persist(made: TempPath, path: &Path) -> Result<()> {
+    made.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::StoreExists { path: path.to_owned() },
         _ => Error::io(path, failed.error),
     })?;
-    sync_folder(folder).map_err(|source| Error::io(path, source))?;
-    Ok(None)
+    sync_folder(folder_of(path)).map_err(|source| Error::io(path, source))
+}
+
+/// The path of a file that belongs to a store.
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(end);
+    beside.into()
 }
 
 fn make(conn: &mut Connection, now: Time) -> Result<()> {
@@ -183,6 +231,79 @@ fn migrate(conn: &mut Connection) -> Result<()> {
         doing: "bringing the store to the present schema",
         source: Box::new(source),
     })
+}
+
+/// Opens a store to see what it is; gives how it can be opened, and its schema number.
+///
+/// A file that can't be written, in a folder that can't be either, is opened as one that does not
+/// change: SQLite has nowhere to keep its locks there. Only a whole one can be: where a log stands
+/// beside it, what it says would be missing.
+pub(crate) fn look(location: Location) -> Result<(Location, i64)> {
+    let path = location.path();
+    let look = |location: &Location| -> Result<i64> {
+        let (uri, flags) = location.reader();
+        let conn = Connection::open_with_flags(uri, flags)
+            .and_then(|conn| make_patient(&conn).map(|()| conn))
+            .doing("opening the store")?;
+        // To look is not to move the log into the file.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .doing("opening the store")?;
+        let found = recognise(&conn, &path)?;
+        refuse_log_of_another(&conn, location)?;
+        Ok(found)
+    };
+    let looked = match (look(&location), &location) {
+        (Err(Error::ReadOnly { .. }), Location::File(path))
+            if fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()) == 0 =>
+        {
+            let frozen = Location::Frozen(path.clone());
+            look(&frozen).map(|found| (frozen, found))
+        }
+        (found, _) => found.map(|found| (location, found)),
+    };
+    looked.map_err(|error| sqlite::at(&path, error))
+}
+
+/// Refuses a write-ahead log of another store, which SQLite would play into this one: nothing in a log
+/// says which file it belongs to.
+fn refuse_log_of_another(conn: &Connection, location: &Location) -> Result<()> {
+    let Location::File(path) = location else { return Ok(()) };
+    if fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()) == 0 {
+        return Ok(());
+    }
+    let uuid = |conn: &Connection| -> rusqlite::Result<Vec<u8>> {
+        conn.query_row("SELECT uuid FROM store", [], |row| row.get(0))
+    };
+    let (uri, flags) = Location::Frozen(path.clone()).reader();
+    let alone = Connection::open_with_flags(uri, flags).and_then(|file| uuid(&file));
+    match (uuid(conn), alone) {
+        (Ok(with), Ok(alone)) if with != alone => Err(Corruption::of_store(format!(
+            "{} is the log of another store; move it away",
+            beside(path, "-wal").display()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the write-ahead log beside a store is that of another.
+pub(crate) fn has_log_of_another(path: &Path) -> bool {
+    let location = Location::File(path.to_owned());
+    let (uri, flags) = location.reader();
+    let Ok(conn) = Connection::open_with_flags(uri, flags) else { return false };
+    let kept = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    kept.is_ok() && refuse_log_of_another(&conn, &location).is_err()
+}
+
+/// Copies a store to a path where nothing stands.
+pub(crate) fn copy(from: &Location, to: &Path) -> Result<()> {
+    let (uri, flags) = from.reader();
+    let conn = Connection::open_with_flags(uri, flags).doing("copying the store")?;
+    make_patient(&conn).doing("copying the store")?;
+    conn.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop).doing("copying the store")?;
+    // The copy has no write-ahead log of its own yet.
+    let conn = Location::File(to.to_owned()).open_writer()?;
+    conn.pragma_update(None, "journal_mode", "WAL").doing("copying the store")
 }
 
 /// Looks at a file and says what keeps it from being opened, if anything does. An older store
@@ -286,10 +407,12 @@ pub(crate) fn find(path: &Path) -> Result<()> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+/// Waits until the names in a folder are on the disk.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }

@@ -399,7 +399,8 @@ pub(crate) fn code<T: PartialEq + Copy>(all: &[T], value: T) -> i64 {
     all.iter().position(|known| *known == value).unwrap_or_default() as i64
 }
 
-fn value<T: Copy>(all: &[T], what: &str, code: i64) -> Result<T> {
+/// The value of a code in the file.
+pub(crate) fn value<T: Copy>(all: &[T], what: &str, code: i64) -> Result<T> {
     usize::try_from(code)
         .ok()
         .and_then(|code| all.get(code))

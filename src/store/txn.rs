@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::codec::digest::Fields;
 use crate::error::{Error, Result};
@@ -174,6 +174,14 @@ impl<'c> Transaction<'c> {
     pub fn set_retention(&mut self, place: &Place, keep: Option<&Keep>) -> Result<()> {
         keep.map_or(Ok(()), Keep::check)?;
         self.whole(|tx| retention::set(tx.view.conn, &mut tx.log, tx.now, place, keep))
+    }
+
+    /// Notes in the log that the store was made of what could be read of another.
+    pub(crate) fn note_repair(&mut self, detail: Value) -> Result<()> {
+        let digest = Fields::new().text(&detail.to_string()).digest();
+        self.whole(|tx| {
+            tx.log.append(tx.view.conn, tx.now, Kind::Repair, None, Some(&detail), digest)
+        })
     }
 
     /// Purges some of what was forgotten until then; tells what that freed.

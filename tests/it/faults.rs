@@ -4,62 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::full::full_store;
 use serde_json::json;
-use tintype::ops::gc;
 use tintype::ops::verify::{self, Depth};
-use tintype::{
-    ArtifactStatus, Context, Draft, DraftArtifact, Error, EventQuery, Keep, Query, Repository,
-    Status,
-};
-
-/// A store in which every table holds rows.
-fn full_store(path: &Path) {
-    let repo = Repository::init(path).unwrap();
-    for n in 0..12 {
-        let lines: Vec<String> =
-            (0..60).map(|line| format!("{line}: {}", line * (n % 7))).collect();
-        let missing = DraftArtifact::missing(
-            "full.png".parse().unwrap(),
-            "image/png",
-            ArtifactStatus::Failed,
-            Some("timed out".into()),
-        );
-        let draft = Draft::text(lines.join("\n"))
-            .context(format!("site{}/module/part/run-{}/scrape", n % 3, n % 4).parse().unwrap())
-            .version(format!("version-{n}").parse().unwrap())
-            .at(format!("2026-01-{:02}", n + 1).parse().unwrap())
-            .tag(["a", "b", "c"][n % 3])
-            .unwrap()
-            .describe(format!("number {n}"))
-            .info("n", n)
-            .status(Status::Partial)
-            .artifact(missing.unwrap().took(Duration::from_millis(n as u64)));
-        repo.create(draft).unwrap();
-    }
-    let based = Draft::json(&json!({"a": [1, 2]})).unwrap();
-    let base = "version-3".parse().unwrap();
-    repo.create(
-        based.based_on(&base).version("based".parse().unwrap()).at("2026-02-01".parse().unwrap()),
-    )
-    .unwrap();
-    repo.tag(&base, &"later".parse().unwrap()).unwrap();
-    repo.untag(&base, &"a".parse().unwrap()).unwrap();
-    // What nothing holds but a delta needs; what is forgotten; what is kept.
-    let context: Context = "site9".parse().unwrap();
-    for n in 0..8 {
-        let text: Vec<String> =
-            (0..300).map(|line| format!("{}", line * 7919 % (n + 91))).collect();
-        let draft = Draft::text(text.join("\n")).context(context.clone());
-        repo.create(draft.version(format!("chain-{n}").parse().unwrap())).unwrap();
-    }
-    for n in 0..7 {
-        repo.forget(&format!("chain-{n}").parse().unwrap()).unwrap();
-    }
-    gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
-    repo.forget(&"version-11".parse().unwrap()).unwrap();
-    repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
-    repo.close().unwrap();
-}
+use tintype::{Draft, Error, EventQuery, Query, Repository};
 
 /// Everything that a store answers.
 fn answers(repo: &Repository) -> tintype::Result<String> {

@@ -14,7 +14,9 @@ mod lifecycle;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;
+mod repair;
 mod schema;
 mod store;
 mod support;
 mod tidy;
+mod transfer;

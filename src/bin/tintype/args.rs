@@ -122,6 +122,12 @@ pub enum Command {
         #[arg(long)]
         read_data: bool,
     },
+    /// Write snapshots into an archive: a store with just those
+    Export(Export),
+    /// Store all snapshots of an archive
+    Import(Import),
+    /// Make a new store of what can be read of a damaged one
+    Repair(Repair),
     /// Count what the store holds and what that costs
     Stats,
     /// The five-minute tour, on real parts
@@ -236,6 +242,46 @@ pub struct List {
     /// The oldest first
     #[arg(long)]
     pub oldest: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype export latest:good -o good.tintype
+  tintype --store good.tintype list")]
+pub struct Export {
+    /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+    #[arg(required = true, value_name = "VERSION")]
+    pub versions: Vec<Selector>,
+    /// The archive; nothing may stand there
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: tintype import good.tintype
+
+A snapshot that is here already, the same in everything, is not stored again.")]
+pub struct Import {
+    /// The archive, or any store
+    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub archive: PathBuf,
+    /// Choose the version, where the archive holds one snapshot
+    #[arg(long, value_name = "V")]
+    pub as_version: Option<Version>,
+    /// Make a new version where its own is taken by another snapshot
+    #[arg(long, conflicts_with = "as_version")]
+    pub new_version: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "The damaged store stays beside the new one, under another name.")]
+pub struct Repair {
+    /// Take what can be read but not proved as it is
+    #[arg(long)]
+    pub accept: bool,
+    /// Tell what would be kept, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Args)]

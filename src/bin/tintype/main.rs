@@ -9,6 +9,7 @@ mod diff;
 mod out;
 mod put;
 mod read;
+mod transfer;
 mod verify;
 
 use std::process::ExitCode;
@@ -76,6 +77,9 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         #[cfg(feature = "chrome")]
         Command::Capture(args) => capture::capture(&open()?, args, out),
         Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
+        Command::Export(args) => transfer::export(&open()?, &args, out),
+        Command::Import(args) => transfer::import(&open()?, &args, out),
+        Command::Repair(args) => transfer::repair(global.store(), &args, out),
         Command::Stats => read::stats(&open()?, out),
         #[cfg(feature = "chrome")]
         Command::Demo(args) => demo::demo(global, &args, out),

@@ -1,5 +1,6 @@
 //! What several areas' tests need.
 
+pub mod full;
 pub mod script;
 #[cfg(feature = "cli")]
 pub mod shell;

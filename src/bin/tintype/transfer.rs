@@ -1,0 +1,115 @@
+//! `export`, `import` and `repair`: what makes a store of another.
+
+use std::path::Path;
+
+use serde_json::json;
+use tintype::ops::repair;
+use tintype::ops::transfer::{self, Naming};
+use tintype::ops::verify::Problem;
+use tintype::{Repository, Version};
+
+use crate::args::{Export, Import, Repair};
+use crate::out::{Done, Failure, GREEN, Out, RED, Run, plain, size};
+
+pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
+    let versions: Vec<Version> = args
+        .versions
+        .iter()
+        .map(|selector| repo.resolve(selector))
+        .collect::<tintype::Result<_>>()?;
+    let bar = out.progress(versions.len() as u64, "snapshots");
+    let exported = transfer::export(repo, &versions, &args.output, &mut |progress| {
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    match out.json {
+        true => out.object(json!({
+            "archive": args.output,
+            "snapshots": exported.snapshots,
+            "bytes": exported.bytes,
+            "file_bytes": exported.file_bytes,
+        }))?,
+        false => out.note(format!(
+            "{} snapshots, {} of content, in {} ({}); `tintype import` takes them in, and it can be \
+             opened as a store",
+            exported.snapshots,
+            size(exported.bytes),
+            args.output.display(),
+            size(exported.file_bytes)
+        )),
+    }
+    Ok(Done::Ok)
+}
+
+pub fn import(repo: &Repository, args: &Import, out: &Out) -> Run {
+    let naming = match (&args.as_version, args.new_version) {
+        (Some(version), _) => Naming::As(version.clone()),
+        (None, true) => Naming::NewWhereTaken,
+        (None, false) => Naming::Keep,
+    };
+    let bar = out.progress(0, "");
+    let imported = transfer::import(repo, &args.archive, &naming, &mut |progress| {
+        bar.set_prefix(progress.stage);
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    for one in &imported {
+        match out.json {
+            true => out.object(json!(one))?,
+            false => out.line(one.version.as_str())?,
+        }
+    }
+    let present = imported.iter().filter(|one| one.present).count();
+    if !out.json {
+        out.note(format!("{} imported, {present} were here already", imported.len() - present));
+    }
+    Ok(Done::Ok)
+}
+
+pub fn repair(path: &Path, args: &Repair, out: &Out) -> Run {
+    let mut options = if args.accept { repair::Options::accepting() } else { Default::default() };
+    if args.dry_run {
+        options = options.dry_run();
+    }
+    let bar = out.progress(0, "");
+    let report = repair::repair(path, &options, &mut |progress| {
+        bar.set_prefix(progress.stage);
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    let missing = !report.lost.is_empty()
+        || !report.kept_in_part.is_empty()
+        || (!report.doubtful.is_empty() && !args.accept);
+    if out.json {
+        out.object(json!(report))?;
+    } else if !report.damaged {
+        out.line(format!("{}: there is nothing to repair", out.paint(GREEN, "ok")))?;
+    } else {
+        told("lost", &report.lost, out)?;
+        told("kept in part", &report.kept_in_part, out)?;
+        let doubtful = match args.accept {
+            true => "accepted as it is",
+            false => "left out, since it can't be proved (--accept takes it as it is)",
+        };
+        told(doubtful, &report.doubtful, out)?;
+        let would = if args.dry_run { "would be" } else { "are" };
+        out.line(format!("{} snapshots {would} kept", report.kept))?;
+        if let Some(file) = &report.damaged_file {
+            out.note(format!("the damaged store is {}", file.display()));
+        }
+    }
+    Ok(if missing { Done::InPart } else { Done::Ok })
+}
+
+fn told(what: &str, problems: &[Problem], out: &Out) -> Result<(), Failure> {
+    for problem in problems {
+        let version =
+            problem.version.as_ref().map_or(String::new(), |version| format!("{version}: "));
+        let artifact = problem.artifact.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let line = plain(&format!("{version}{artifact}{}", problem.detail));
+        out.line(format!("{}: {line}", out.paint(RED, what)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,468 @@
+//! Reading what can still be read of a damaged file.
+//!
+//! All is done on a copy. What SQLite needs to open it is mended there: the header, which says the
+//! same in every store, and the page with the schema, which is that of a fresh store. Then every
+//! number that a snapshot could have is tried by itself, so that one page that can't be read costs
+//! what stood on it and no more.
+//!
+//! **Invariant:** the damaged file is not changed.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+use crate::codec::digest::Digest;
+use crate::error::{Corruption, Error, Result};
+use crate::model::artifact::{ArtifactStatus, DraftArtifact};
+use crate::model::id::{ArtifactName, Tag, Version};
+use crate::model::keep::Keep;
+use crate::model::place::Place;
+use crate::model::snapshot::{Draft, Status};
+use crate::model::time::Time;
+use crate::store::blobs::{self, Row};
+use crate::store::events::{self, Kind};
+use crate::store::schema::{self, Location};
+use crate::store::snapshots::{self, ArtifactRecord, Record};
+use crate::store::sqlite::Doing;
+use crate::store::{contexts, retention, tags};
+
+/// The bytes of SQLite's header.
+const HEADER: usize = 100;
+
+/// A copy of a damaged file, opened as well as can be.
+pub(crate) struct Salvage {
+    conn: Connection,
+    events: HashMap<i64, (Option<Kind>, Digest)>,
+    purged: HashSet<i64>,
+    /// What the log tells of tags, where all of it can be read.
+    tags: Option<HashMap<i64, BTreeSet<Tag>>>,
+    _copied: Copied,
+}
+
+/// What is left of a snapshot.
+#[derive(Debug)]
+pub(crate) enum Remains {
+    /// There never was one of this number, or it was purged.
+    Nothing,
+    /// It was there, or may have been, and can't be read.
+    Lost(Corruption),
+    /// It can be read.
+    Some(Box<Salvaged>),
+}
+
+/// A snapshot that could be read.
+#[derive(Debug)]
+pub(crate) struct Salvaged {
+    pub(crate) draft: Draft,
+    pub(crate) forgotten: bool,
+    /// Artifacts whose content is lost; the draft says so of each.
+    pub(crate) damaged: Vec<Corruption>,
+    /// Why it can't be proved to be what was stored, where it can't.
+    pub(crate) doubt: Option<Corruption>,
+}
+
+/// A copy of a store, with its log and the note beside it.
+pub(crate) struct Copied {
+    folder: TempDir,
+    /// Whether a log stood beside it that is not its own. It was not copied.
+    pub(crate) log_of_another: bool,
+}
+
+impl Copied {
+    /// Copies a store as it stands.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let folder = TempDir::with_prefix_in("tintype-", schema::folder_of(path))
+            .map_err(|error| Error::io(path, std::io::Error::from(error.kind())))?;
+        let mut copied = Copied { folder, log_of_another: false };
+        for end in ["", "-wal", "-head"] {
+            let part = schema::beside(path, end);
+            if end.is_empty() || part.exists() {
+                fs::copy(&part, schema::beside(&copied.path(), end))
+                    .map_err(|source| Error::io(&part, source))?;
+            }
+        }
+        if schema::has_log_of_another(&copied.path()) {
+            copied.log_of_another = true;
+            for end in ["-wal", "-shm"] {
+                let part = schema::beside(&copied.path(), end);
+                fs::remove_file(&part).map_err(|source| Error::io(&part, source))?;
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Where it is; gone with this value.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("tintype.db")
+    }
+}
+
+impl Salvage {
+    /// Opens a copy as well as can be. Errors name the file that it is a copy of.
+    pub(crate) fn open(copied: Copied, of: &Path) -> Result<Self> {
+        let copy = copied.path();
+        let mut connected = connect(&copy);
+        for schema in [false, true] {
+            if connected.is_err() {
+                mend(&copied, schema)?;
+                connected = connect(&copy);
+            }
+        }
+        let conn = connected.map_err(|error| Error::NotAStore {
+            path: of.to_owned(),
+            why: format!("nothing of it can be read: {error}"),
+        })?;
+        let mut salvage = Salvage {
+            conn,
+            events: HashMap::new(),
+            purged: HashSet::new(),
+            tags: None,
+            _copied: copied,
+        };
+        salvage.read_log();
+        Ok(salvage)
+    }
+
+    /// The id of the store, where it can be read.
+    pub(crate) fn uuid(&self) -> Option<Digest> {
+        self.conn.query_row("SELECT uuid FROM store", [], |row| row.get(0)).ok()
+    }
+
+    /// The largest number that a snapshot can have.
+    pub(crate) fn last(&self) -> i64 {
+        let ask = |sql: &str| -> i64 {
+            let found: rusqlite::Result<Option<i64>> =
+                self.conn.query_row(sql, [], |row| row.get(0));
+            found.ok().flatten().unwrap_or(0)
+        };
+        let asked = ["SELECT max(id) FROM snapshot", "SELECT head_seq FROM store"].map(ask);
+        let told = self.events.keys().copied().max().unwrap_or(0);
+        // No row is smaller than this, so a number beyond is damage.
+        let pages = ask("SELECT page_count FROM pragma_page_count");
+        asked.into_iter().chain([told]).max().unwrap_or(0).min(pages.saturating_mul(4096 / 20))
+    }
+
+    /// Reads each event by itself.
+    fn read_log(&mut self) {
+        let last = self.last_event();
+        let mut tags: HashMap<i64, BTreeSet<Tag>> = HashMap::new();
+        let (mut chain, mut unbroken) = (Digest::default(), true);
+        for seq in 1..=last {
+            let Ok(Some(event)) = events::page(&self.conn, seq - 1, 1).map(|mut page| page.pop())
+            else {
+                unbroken = false;
+                continue;
+            };
+            unbroken &= event.seq == seq && events::chain(&chain, &event) == event.chain;
+            chain = event.chain;
+            let kind = Kind::from_code(event.kind);
+            let detail: Value = event
+                .detail
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default();
+            match (kind, event.snapshot) {
+                (Some(Kind::Purge), _) => {
+                    let purged: Vec<(i64, String)> =
+                        serde_json::from_value(detail["purged"].clone()).unwrap_or_default();
+                    self.purged.extend(purged.into_iter().map(|(id, _)| id));
+                }
+                (Some(Kind::Create), _) => {
+                    let first = serde_json::from_value(detail["tags"].clone()).unwrap_or_default();
+                    tags.insert(event.seq, first);
+                }
+                (Some(kind @ (Kind::Tag | Kind::Untag)), Some(id)) => {
+                    let on = tags.entry(id).or_default();
+                    match detail["tag"].as_str().map(str::parse) {
+                        Some(Ok(tag)) if kind == Kind::Tag => drop(on.insert(tag)),
+                        Some(Ok(tag)) => drop(on.remove(&tag)),
+                        _ => unbroken = false,
+                    }
+                }
+                _ => {}
+            }
+            self.events.insert(event.seq, (kind, event.digest));
+        }
+        self.tags = Some(tags).filter(|_| unbroken);
+    }
+
+    fn last_event(&self) -> i64 {
+        let ask = |sql: &str| -> i64 {
+            let found: rusqlite::Result<Option<i64>> =
+                self.conn.query_row(sql, [], |row| row.get(0));
+            found.ok().flatten().unwrap_or(0)
+        };
+        let pages = ask("SELECT page_count FROM pragma_page_count");
+        let last = ["SELECT max(seq) FROM event", "SELECT head_seq FROM store"].map(ask);
+        // Where neither can be read, as many as fit.
+        match last.into_iter().max() {
+            Some(last) if last > 0 => last.min(pages.saturating_mul(4096 / 20)),
+            _ => pages.saturating_mul(4096 / 60),
+        }
+    }
+
+    /// What is left of the snapshot of this number.
+    pub(crate) fn snapshot(&self, id: i64) -> Remains {
+        let event = self.events.get(&id);
+        let created = event.is_some_and(|(kind, _)| *kind == Some(Kind::Create));
+        if self.purged.contains(&id) || (event.is_some() && !created) {
+            return Remains::Nothing;
+        }
+        let lost = |why: String| Corruption::of_store(format!("snapshot number {id}: {why}"));
+        match self.read(id) {
+            Ok(None) if created => Remains::Lost(lost("its row is gone".into())),
+            Ok(None) => Remains::Nothing,
+            Ok(Some(salvaged)) => Remains::Some(Box::new(salvaged)),
+            Err(error) if created => Remains::Lost(lost(error.to_string())),
+            // Neither the row nor the event: there may have been none.
+            Err(_) => Remains::Nothing,
+        }
+    }
+
+    fn read(&self, id: i64) -> Result<Option<Salvaged>> {
+        let conn = &self.conn;
+        let doing = "reading what is left of a snapshot";
+        let row = conn
+            .prepare_cached(
+                "SELECT version, created_us, place_id, session_id, status, forgotten_us, based_on,
+                        description, user_info FROM snapshot WHERE id = ?1",
+            )
+            .and_then(|mut find| {
+                find.query_row([id], |row| {
+                    let record = Record {
+                        id,
+                        version: row.get(0)?,
+                        chosen: false,
+                        created: row.get(1)?,
+                        context: Default::default(),
+                        status: row.get(4)?,
+                        forgotten: row.get(5)?,
+                        based_on: row.get(6)?,
+                        description: row.get(7)?,
+                        user_info: row.get(8)?,
+                        tags: Vec::new(),
+                        artifacts: Vec::new(),
+                    };
+                    Ok((record, row.get(2)?, row.get(3)?))
+                })
+                .optional()
+            })
+            .doing(doing)?;
+        let Some((mut record, place, session)) = row else { return Ok(None) };
+        let version: Version = snapshots::stored("version", record.version.clone())?;
+        record.context = contexts::context_of(conn, place, session)?;
+        let mut doubt = None;
+        let mut damaged = Vec::new();
+        let mut draft = Draft::new()
+            .version(version.clone())
+            .at(Time::from_micros(record.created)?)
+            .context(record.context.clone())
+            .status(snapshots::value(&Status::ALL, "status", record.status)?);
+        draft.base_elsewhere = true;
+        draft.based_on =
+            record.based_on.clone().map(|base| snapshots::stored("version", base)).transpose()?;
+        draft.description = record.description.clone();
+        draft.user_info = match &record.user_info {
+            None => Map::new(),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Corruption::of_snapshot(&version, format!("its user info: {error}"))
+            })?,
+        };
+        match tags::of(conn, id) {
+            Ok(tags) => draft.tags.extend(tags),
+            Err(error) => {
+                doubt = Some(Corruption::of_snapshot(&version, format!("its tags: {error}")))
+            }
+        }
+        for (blob, mut artifact) in self.artifacts(id)? {
+            let name: ArtifactName = snapshots::stored("artifact name", artifact.name.clone())?;
+            let content = match blob {
+                None => None,
+                Some(blob) => {
+                    // The row tells the hash that the manifest has, also where the content is lost.
+                    artifact.blob = blobs::by_id(conn, blob).ok().flatten();
+                    Some(self.content(artifact.blob.as_ref()))
+                }
+            };
+            let status =
+                snapshots::value(&ArtifactStatus::ALL, "artifact status", artifact.status)?;
+            let mut one = DraftArtifact {
+                name,
+                media_type: artifact.media_type.clone(),
+                status,
+                reason: artifact.reason.clone(),
+                took: artifact.took.map(|took| Duration::from_micros(took.max(0) as u64)),
+                content: None,
+                entries: artifact.entries.map(|entries| entries as u64),
+            };
+            match content {
+                None => {}
+                Some(Ok(content)) => one.content = Some(content.into()),
+                Some(Err(error)) => {
+                    let hash = artifact.blob.as_ref().map(|row| row.hash.to_string());
+                    one.status = ArtifactStatus::Failed;
+                    one.reason = Some(format!(
+                        "its content was lost to damage; its hash was {}",
+                        hash.as_deref().unwrap_or("lost too")
+                    ));
+                    draft.status = draft.status.map(|status| status.max(Status::Partial));
+                    let damage = match error {
+                        Error::Corrupt(damage) => damage,
+                        error => Corruption::of_store(error.to_string()),
+                    };
+                    damaged.push(damage.within(&version, &artifact.name));
+                }
+            }
+            draft.artifacts.push(one);
+            record.artifacts.push(artifact);
+        }
+        let doubtful = |why: &str| Some(Corruption::of_snapshot(&version, why));
+        doubt = match self.events.get(&id) {
+            Some((_, digest)) if snapshots::manifest(&record) == *digest => doubt,
+            Some(_) => doubtful("it is not what the log tells of"),
+            None => doubtful("what the log told of it is lost"),
+        };
+        let forgotten = record.forgotten.is_some();
+        Ok(Some(Salvaged { draft, forgotten, damaged, doubt }))
+    }
+
+    /// The artifacts of a snapshot, each with the number of its content.
+    fn artifacts(&self, id: i64) -> Result<Vec<(Option<i64>, ArtifactRecord)>> {
+        let doing = "reading what is left of an artifact";
+        let mut list = self
+            .conn
+            .prepare_cached(
+                "SELECT name.text, media.text, artifact.status, entries, took_us, reason, blob_id
+                 FROM artifact JOIN name ON name.id = name_id
+                 JOIN name AS media ON media.id = media_id
+                 WHERE snapshot_id = ?1 ORDER BY name.text",
+            )
+            .doing(doing)?;
+        let rows = list
+            .query_map(params![id], |row| {
+                let artifact = ArtifactRecord {
+                    name: row.get(0)?,
+                    media_type: row.get(1)?,
+                    status: row.get(2)?,
+                    entries: row.get(3)?,
+                    took: row.get(4)?,
+                    reason: row.get(5)?,
+                    blob: None,
+                    base: None,
+                };
+                Ok((row.get(6)?, artifact))
+            })
+            .doing(doing)?;
+        rows.collect::<rusqlite::Result<_>>().doing(doing)
+    }
+
+    fn content(&self, row: Option<&Row>) -> Result<Vec<u8>> {
+        let row = row.ok_or_else(|| Corruption::of_store("its content is missing"))?;
+        blobs::read(&self.conn, row)
+    }
+
+    /// What was said about keeping snapshots, as far as it can be read.
+    pub(crate) fn retention(&self) -> Vec<(Place, Keep)> {
+        retention::all(&self.conn).unwrap_or_default()
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let conn = Location::File(path.to_owned()).open_writer()?;
+    // Reads the schema, and with it the first page.
+    conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'snapshot'", [], |row| {
+        row.get::<_, i64>(0)
+    })
+    .doing("opening what is left")
+    .and_then(|found| match found {
+        1 => Ok(()),
+        _ => Err(Corruption::of_store("there is no table of snapshots").into()),
+    })?;
+    Ok(conn)
+}
+
+/// The tables that snapshots are read from, as short as they can be said: all of it fits on a page.
+const TABLES: [(&str, &str); 11] = [
+    ("store", "id INTEGER PRIMARY KEY, uuid, created_us, head_seq, head_chain"),
+    ("event", "seq INTEGER PRIMARY KEY, at_us, kind, snapshot_id, detail, digest, chain"),
+    ("place", "id INTEGER PRIMARY KEY, parent_id, level, name"),
+    ("session", "id INTEGER PRIMARY KEY, name"),
+    ("blob", "id INTEGER PRIMARY KEY, hash, codec, bytes, base_id, depth, position, data"),
+    ("name", "id INTEGER PRIMARY KEY, text"),
+    (
+        "snapshot",
+        "id INTEGER PRIMARY KEY, version, chosen, created_us, place_id, session_id, status,
+         forgotten_us, based_on, description, user_info",
+    ),
+    ("tag", "id INTEGER PRIMARY KEY, name"),
+    ("retention", "place_id INTEGER PRIMARY KEY, keep"),
+    (
+        "artifact",
+        "snapshot_id, name_id, media_id, blob_id, status, entries, took_us, reason,
+         PRIMARY KEY (snapshot_id, name_id)",
+    ),
+    (
+        "snapshot_tag",
+        "tag_id, created_us, snapshot_id, PRIMARY KEY (tag_id, created_us, snapshot_id)",
+    ),
+];
+
+/// Gives a copy a header as a fresh store has it, and with `schema` a first page with all of the
+/// schema that is needed to read. Tables begin on the same pages in every store, since they were made
+/// in the same order.
+fn mend(copied: &Copied, schema: bool) -> Result<()> {
+    let folder = copied.folder.path();
+    let io = |source| Error::io(folder, source);
+    let fresh = folder.join(format!("fresh-{schema}.db"));
+    schema::create(&Location::File(fresh.clone()), Time::MIN)?;
+    let length = fs::metadata(copied.path()).map_err(io)?.len();
+    let pages = (length / schema::PAGE_BYTES as u64) as u32;
+    let mut bytes = HEADER;
+    if schema {
+        bytes = schema::PAGE_BYTES as usize;
+        // With the write-ahead log the first page would stay as it was.
+        let conn = Location::File(fresh.clone()).open_writer()?;
+        shorten(&conn, pages).doing("making a schema to read with")?;
+    }
+    let mut page = vec![0; bytes];
+    fs::File::open(fresh).map_err(io)?.read_exact(&mut page).map_err(io)?;
+    let mut file = OpenOptions::new().write(true).open(copied.path()).map_err(io)?;
+    // The length in pages; no free pages, since nothing will be written.
+    page[28..32].copy_from_slice(&pages.to_be_bytes());
+    page[32..40].fill(0);
+    file.write_all(&page).map_err(io)
+}
+
+/// Leaves just the tables in a schema that snapshots are read from, and that begin before the file
+/// ends.
+fn shorten(conn: &Connection, pages: u32) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "journal_mode", "DELETE")?;
+    let mut short = Vec::new();
+    for (name, columns) in TABLES {
+        let root: i64 = conn.query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            [name],
+            |row| row.get(0),
+        )?;
+        let rowid = if columns.contains("PRIMARY KEY (") { " WITHOUT ROWID" } else { "" };
+        short.push((name, root, format!("CREATE TABLE {name} ({columns}){rowid}")));
+    }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
+    conn.pragma_update(None, "writable_schema", true)?;
+    conn.execute("DELETE FROM sqlite_schema", [])?;
+    for (name, root, sql) in short.into_iter().filter(|(_, root, _)| *root <= i64::from(pages)) {
+        conn.execute(
+            "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)
+             VALUES ('table', ?1, ?1, ?2, ?3)",
+            params![name, root, sql],
+        )?;
+    }
+    conn.pragma_update(None, "journal_mode", "WAL")
+}
