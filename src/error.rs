@@ -231,6 +231,8 @@ pub enum What {
     Artifact,
     /// A tag.
     Tag,
+    /// Content that was staged, by its hash: it was not stored within the time that it is kept for.
+    Staged,
 }
 
 impl fmt::Display for What {
@@ -239,6 +241,7 @@ impl fmt::Display for What {
             What::Snapshot => "snapshot",
             What::Artifact => "artifact",
             What::Tag => "tag",
+            What::Staged => "staged content",
         })
     }
 }

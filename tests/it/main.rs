@@ -10,6 +10,7 @@ mod cli;
 mod codec;
 mod diff;
 mod faults;
+mod large;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;
