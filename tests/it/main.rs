@@ -16,5 +16,7 @@ mod model;
 mod readme;
 mod schema;
 mod store;
+#[cfg(all(unix, feature = "cli"))]
+mod stream;
 mod support;
 mod tidy;
