@@ -481,7 +481,8 @@ impl DataCheck {
         while self.decoded < until {
             match parts.next(conn, &|id| self.contents.get(&id).cloned()) {
                 Ok(Some(part)) => self.decoded += part.len() as u64,
-                Ok(None) => return Ok(()),
+                // At its end, or purged since its first piece was read.
+                Ok(None) | Err(Error::NotFound { .. }) => return Ok(()),
                 Err(Error::Corrupt(damage)) => {
                     if damage.blob == Some(parts.row().hash) {
                         holders(conn, parts.row().id, damage)?.into_iter().for_each(&mut *found);

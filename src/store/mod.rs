@@ -308,10 +308,13 @@ impl Repository {
             return Ticket::refused(error);
         }
         for content in &prepared.contents {
+            let Some(held) = &content.content else {
+                // Whether it becomes the end of its lane shows when it is stored.
+                shared.lanes.forget(&content.lane);
+                continue;
+            };
             if let Some(chain) = content.chain_after() {
-                if let Some(held) = &content.content {
-                    shared.lanes.keep(content.hash, held.clone());
-                }
+                shared.lanes.keep(content.hash, held.clone());
                 shared.lanes.set_chain(content.lane.clone(), chain);
             }
         }

@@ -69,12 +69,8 @@ pub(crate) struct PreparedContent {
 }
 
 impl PreparedContent {
-    /// The chain that ends with this content, where that is known before it is written. Large
-    /// content ends it: what follows begins another.
+    /// The chain that ends with this content, where that is known before it is written.
     pub(crate) fn chain_after(&self) -> Option<Arc<[Link]>> {
-        if self.content.is_none() {
-            return Some(Arc::new([]));
-        }
         let encoded = self.encoded.as_ref()?;
         let (hash, bytes) = (self.hash, self.bytes);
         let Some(slot) = encoded.slot else {

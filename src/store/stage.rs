@@ -201,6 +201,9 @@ impl<'s> Staging<'s> {
     fn write(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
+        if batch.is_empty() {
+            return Ok(());
+        }
         let now = self.shared.now();
         let until = now.plus(LEASE);
         let due = now.micros() - self.leased.micros() > LEASE_USED_MAX.as_micros() as i64;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 
-use crate::large::noise;
+use crate::support::noise;
 use crate::support::shell::{Shell, TINTYPE};
 
 fn child(shell: &Shell, line: &str) -> Child {
