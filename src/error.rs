@@ -179,6 +179,17 @@ impl Error {
         Error::Io { path: path.as_ref().to_owned(), source }
     }
 
+    /// The error that a stream of ours passed through foreign hands as an I/O error; others as they
+    /// are.
+    pub(crate) fn unwrapped(self) -> Self {
+        match self {
+            Error::Io { path, source } => {
+                source.downcast().unwrap_or_else(|source| Error::Io { path, source })
+            }
+            error => error,
+        }
+    }
+
     /// The same error once more, for each of several callers whom it befell together. A source
     /// is kept as its text.
     pub(crate) fn again(&self) -> Self {
@@ -238,6 +249,8 @@ pub enum What {
     Artifact,
     /// A tag.
     Tag,
+    /// Content that was staged, by its hash: it was not stored within the time that it is kept for.
+    Staged,
 }
 
 impl fmt::Display for What {
@@ -246,6 +259,7 @@ impl fmt::Display for What {
             What::Snapshot => "snapshot",
             What::Artifact => "artifact",
             What::Tag => "tag",
+            What::Staged => "staged content",
         })
     }
 }

@@ -22,7 +22,9 @@
 //! - It is a set of [`Artifact`]s: JSON has one, a page several. An artifact has a name and the hash
 //!   of its content, or the reason why there is none.
 //! - Content is a blob. The hash is its key, so it is kept once whatever holds it, whole or as a
-//!   delta on another blob. How it is kept shows in sizes alone, never in what is read.
+//!   delta on another blob. How it is kept shows in sizes alone, never in what is read. Large content
+//!   is cut into pieces, which are blobs too; it is [staged](Repository::stage) from a stream and read
+//!   as [one](Repository::reader).
 //! - A [`Tag`] is put on a snapshot and taken off it. A [`Query`] finds snapshots, a [`Selector`]
 //!   one of them.
 //! - Each change is an event of the log, which ties it to all events before.
@@ -43,7 +45,7 @@
 //! it.
 //!
 //! **Invariant:** what reading costs is bounded when it is written: the depth of a chain of deltas
-//! and the bytes decoded along it have limits.
+//! and the bytes decoded along it have limits. What is streamed is never held whole.
 //!
 //! **Invariant:** a capture leaves a draft that says what it has, what it lacks and why, also of a
 //! page that did not load, hangs or crashed.
@@ -63,7 +65,7 @@
 //! |---|---|---|
 //! | 0 | [`error`] | what can go wrong, in one enum |
 //! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
-//! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::digest`] for the log |
+//! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::chunk`] for its pieces, [`codec::digest`] for the log |
 //! | 2 | [`mod@format`] | what people exchange: differences, HAR |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
 //! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::verify`] |
@@ -100,7 +102,7 @@ pub mod ops;
 pub mod capture;
 
 pub use error::{Corruption, Error, Result, What};
-pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, media_type_of};
+pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media_type_of};
 pub use model::config::{CaptureConfig, PagePart};
 pub use model::context::{Context, Pattern};
 pub use model::event::{Event, EventKind, EventQuery};
@@ -110,7 +112,7 @@ pub use model::place::Place;
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
 pub use model::time::{Clock, SystemClock, Time};
-pub use store::{Builder, Prepared, Repository, Stats, Ticket, Transaction, View};
+pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.
 #[cfg(doctest)]

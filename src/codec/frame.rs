@@ -69,6 +69,28 @@ pub fn hash(content: &[u8]) -> BlobHash {
     BlobHash(*blake3::hash(content).as_bytes())
 }
 
+/// Takes content bit by bit and gives its BLAKE3 hash.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// No content yet.
+    pub fn new() -> Self {
+        Hasher::default()
+    }
+
+    /// Adds what comes next.
+    pub fn update(&mut self, content: &[u8]) -> &mut Self {
+        self.0.update(content);
+        self
+    }
+
+    /// The hash of the content so far: what [`hash`] gives of all of it at once.
+    pub fn hash(&self) -> BlobHash {
+        BlobHash(*self.0.finalize().as_bytes())
+    }
+}
+
 /// Encodes content, as a delta on `base` where one is given and that is smaller.
 pub fn encode(content: &[u8], base: Option<&[u8]>) -> Frame {
     let delta = base.and_then(|base| compress(content, Some(base)));

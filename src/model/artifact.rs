@@ -79,12 +79,46 @@ pub struct Artifact {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
     /// The bytes that its content takes in the file. Equal content is kept once, however many
-    /// snapshots hold it.
+    /// snapshots hold it, and so is each of its pieces.
     pub stored: u64,
     /// The content that this is kept as a delta on, if it is one.
     pub base: Option<BlobHash>,
-    /// How many deltas are applied to read it; 0 is content kept whole.
+    /// How many deltas are applied to read it; 0 is content kept whole. Of content in pieces, the
+    /// most that are for one of them.
     pub depth: u32,
+    /// The pieces that large content is cut into; 0 is content kept as one.
+    pub pieces: u64,
+}
+
+/// Content that a store has read from a stream, to be put into a draft.
+///
+/// Plain data: it can be cloned, and dropped without harm. Large content is in the store already,
+/// where nothing holds it until a snapshot with it is stored; the store keeps it for a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged(pub(crate) Given);
+
+impl Staged {
+    /// The size of the content in bytes.
+    pub fn bytes(&self) -> u64 {
+        match &self.0 {
+            Given::Held(content) => content.len() as u64,
+            Given::Staged { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// Content of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// Here, in memory.
+    Held(Arc<[u8]>),
+    /// In the store, in pieces.
+    Staged {
+        /// The hash of the whole.
+        hash: BlobHash,
+        /// The length of the whole.
+        bytes: u64,
+    },
 }
 
 /// An artifact to be stored.
@@ -95,7 +129,7 @@ pub struct DraftArtifact {
     pub(crate) status: ArtifactStatus,
     pub(crate) reason: Option<String>,
     pub(crate) took: Option<Duration>,
-    pub(crate) content: Option<Arc<[u8]>>,
+    pub(crate) content: Option<Given>,
     pub(crate) entries: Option<u64>,
 }
 
@@ -106,13 +140,22 @@ impl DraftArtifact {
         media_type: impl Into<String>,
         content: impl Into<Arc<[u8]>>,
     ) -> Result<Self> {
+        DraftArtifact::staged(name, media_type, Staged(Given::Held(content.into())))
+    }
+
+    /// An artifact with content that the store has read from a stream.
+    pub fn staged(
+        name: ArtifactName,
+        media_type: impl Into<String>,
+        staged: Staged,
+    ) -> Result<Self> {
         Ok(DraftArtifact {
             name,
             media_type: check_media_type(media_type.into())?,
             status: ArtifactStatus::Stored,
             reason: None,
             took: None,
-            content: Some(content.into()),
+            content: Some(staged.0),
             entries: None,
         })
     }
@@ -161,9 +204,13 @@ impl DraftArtifact {
         self.reason.as_deref()
     }
 
-    /// Its content, where it has one.
+    /// Its content, where it has one and that is in memory; of staged content only what is small
+    /// is.
     pub fn content(&self) -> Option<&[u8]> {
-        self.content.as_deref()
+        match &self.content {
+            Some(Given::Held(content)) => Some(content),
+            Some(Given::Staged { .. }) | None => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::artifact::{Artifact, DraftArtifact, MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT};
+use crate::model::artifact::{Artifact, DraftArtifact, Given, MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT};
 use crate::model::context::Context;
 use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
 use crate::model::time::Time;
@@ -135,7 +135,7 @@ impl Draft {
             status: crate::model::artifact::ArtifactStatus::Stored,
             reason: None,
             took: None,
-            content: Some(content.into()),
+            content: Some(Given::Held(content.into())),
             entries: None,
         })
     }

@@ -1,17 +1,18 @@
 //! `compare`: what differs between two snapshots.
 //!
 //! Artifacts are paired by name; where each snapshot holds just one, these are a pair whatever
-//! they are called. Content of one hash is equal, and is not read.
+//! they are called. Content of one hash is equal, and is not read. Content that is too large to be
+//! read as one is compared by its hash and size alone.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result, What};
-use crate::format::diff::{self, Comparison, Form};
+use crate::format::diff::{self, BytesDiff, Comparison, Form};
 use crate::model::artifact::Artifact;
 use crate::model::id::{ArtifactName, Version};
 use crate::model::snapshot::Snapshot;
-use crate::store::Repository;
+use crate::store::{CONTENT_BYTES_MAX, Repository};
 
 /// What differs between two snapshots.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -148,6 +149,10 @@ fn contents(
     (before, left): (&Version, &Artifact),
     (after, right): (&Version, &Artifact),
 ) -> Result<Comparison> {
+    if left.bytes.max(right.bytes) > CONTENT_BYTES_MAX as u64 {
+        let (before_bytes, after_bytes) = (left.bytes, right.bytes);
+        return Ok(Comparison::Bytes(BytesDiff { equal: false, before_bytes, after_bytes }));
+    }
     let first = repo.content(before, left.name.as_str())?;
     let second = repo.content(after, right.name.as_str())?;
     let labels = (format!("{before}/{}", left.name), format!("{after}/{}", right.name));

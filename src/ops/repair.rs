@@ -18,7 +18,7 @@ use crate::error::{Corruption, Error, Result};
 use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
-use crate::store::salvage::{Copied, Remains, Salvage, Salvaged};
+use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
 
 /// What is done with what.
@@ -178,6 +178,7 @@ fn fill(
 ) -> Result<()> {
     let mut tickets = Vec::new();
     let mut forgotten: Vec<Version> = Vec::new();
+    let mut lost_large: Vec<Corruption> = Vec::new();
     let mut refused: Vec<Problem> = Vec::new();
     let mut refuse = |version: &Version, error: Error| match error {
         // Two rows of one version, or rows that make no snapshot any more.
@@ -188,8 +189,9 @@ fn fill(
         error => Err(error),
     };
     repo.bulk(|| {
-        each(salvage, options, report, progress, &mut |salvaged| {
+        each(salvage, options, report, progress, &mut |mut salvaged| {
             let Some(version) = salvaged.draft.version.clone() else { return Ok(()) };
+            lost_large.extend(take_large(repo, salvage, &mut salvaged)?);
             match repo.prepare(salvaged.draft) {
                 Ok(prepared) => {
                     tickets.push((version, salvaged.forgotten, repo.submit(prepared)));
@@ -205,6 +207,7 @@ fn fill(
             Err(error) => refuse(&version, error)?,
         }
     }
+    report.kept_in_part.extend(lost_large.into_iter().map(problem));
     report.kept -= refused.len() as u64;
     report.lost.extend(refused);
     repo.write(|tx| {
@@ -229,6 +232,29 @@ fn fill(
             "lost": report.lost.len(),
         }))
     })
+}
+
+/// Puts the large content of a snapshot into the new store; tells what of it is lost.
+fn take_large(
+    repo: &Repository,
+    salvage: &Salvage,
+    salvaged: &mut Salvaged,
+) -> Result<Vec<Corruption>> {
+    let mut lost = Vec::new();
+    for (at, row) in std::mem::take(&mut salvaged.large) {
+        let hash = row.hash.to_string();
+        let name = salvaged.draft.artifacts[at].name.clone();
+        let staged = repo.stage(&salvaged.draft.context, &name, salvage.stream(row));
+        match staged {
+            Ok(staged) => salvaged.draft.artifacts[at].content = Some(staged.0),
+            // What can't be read of the old store is lost; what can't be written is no repair.
+            Err(error @ Error::Io { .. }) => {
+                lost.push(salvage::lose(&mut salvaged.draft, at, Some(&hash), error.unwrapped()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lost)
 }
 
 fn problem(damage: Corruption) -> Problem {

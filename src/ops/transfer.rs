@@ -203,8 +203,14 @@ fn copy_all(
     let tickets = to.bulk(|| {
         let mut tickets = Vec::with_capacity(names.len());
         for (version, name) in names {
-            let draft = from.read(|view| copy::draft(view.conn, version, name.as_ref()))?;
-            tickets.push(to.submit(to.prepare(draft)?));
+            let mut copy = from.read(|view| copy::copy(view.conn, version, name.as_ref()))?;
+            for at in copy.large.drain(..) {
+                let artifact = &mut copy.draft.artifacts[at];
+                let content = from.reader(version, artifact.name.as_str())?;
+                let staged = to.stage(&copy.draft.context, &artifact.name, content);
+                artifact.content = Some(staged.map_err(Error::unwrapped)?.0);
+            }
+            tickets.push(to.submit(to.prepare(copy.draft)?));
             progress(tickets.len() as u64);
         }
         Ok::<_, Error>(tickets)

@@ -16,10 +16,14 @@ use crate::error::{Corruption, Error, Result};
 use crate::model::id::BlobHash;
 use crate::store::sqlite::Doing;
 
-/// The largest content that is taken, in bytes. SQLite holds up to a billion bytes in a row.
+/// The largest content that is given back as one, in bytes; larger content is read as a stream.
+/// SQLite holds up to a billion bytes in a row.
 pub const CONTENT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The most bytes that are decoded to read content that is kept as a delta.
 pub const CHAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The code of content that is in pieces: its own row has no data, and is no base of a delta.
+pub(crate) const PIECES: i64 = 5;
 
 /// A blob without its data.
 #[derive(Debug, Clone)]
@@ -87,7 +91,8 @@ pub(crate) struct Link {
     pub(crate) chain_bytes: u64,
 }
 
-/// The chain of a blob, the content kept whole first, the blob itself last.
+/// The chain of a blob, the content kept whole first, the blob itself last. Content in pieces has
+/// none: nothing can be a delta on it.
 pub(crate) fn chain(conn: &Connection, id: i64) -> Result<Vec<Link>> {
     let mut rows = Vec::new();
     let mut next = Some(id);
@@ -96,6 +101,9 @@ pub(crate) fn chain(conn: &Connection, id: i64) -> Result<Vec<Link>> {
             return Err(too_deep());
         }
         let Some(row) = by_id(conn, id)? else { return Err(no_base()) };
+        if row.codec == PIECES {
+            return Ok(Vec::new());
+        }
         next = row.base;
         rows.push(row);
     }
@@ -244,7 +252,9 @@ pub(crate) fn insert(
     let base = match &encoded.slot {
         None => None,
         Some(slot) => match find(conn, &slot.base.hash)? {
-            Some(base) if still_fits(conn, slot, &base, bytes)? => Some(base),
+            Some(base) if base.codec != PIECES && still_fits(conn, slot, &base, bytes)? => {
+                Some(base)
+            }
             _ => return Ok(None),
         },
     };

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::error::{Corruption, Error, Result};
+use crate::store::blobs::{self, PIECES, Row};
 use crate::store::note::Note;
+use crate::store::pieces::{self, Parts};
 use crate::store::sqlite::Doing;
-use crate::store::{blobs, events, schema};
+use crate::store::{events, schema};
 
 /// Contents that are looked at in one view.
 const BATCH: usize = 256;
 /// Bytes of decoded content that are held while all of it is read, to decode deltas on.
-const CACHE_BYTES: usize = 128 * 1024 * 1024;
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes that are decoded at once.
+const STEP_BYTES: u64 = 128 * 1024 * 1024;
 
 /// What SQLite's own check says about the file; nothing where it is whole.
 pub(crate) fn file(conn: &Connection, quick: bool) -> Result<Vec<String>> {
@@ -135,9 +139,11 @@ pub(crate) fn chains(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Re
         .doing(doing)?
         .collect::<rusqlite::Result<Vec<i64>>>()
         .doing(doing)?;
-    for id in ids {
+    let odd = pieces::odd(conn)?.into_iter().map(|id| (id, "pieces"));
+    for (id, what) in ids.into_iter().map(|id| (id, "chain")).chain(odd) {
         if let Some(row) = blobs::by_id(conn, id)? {
-            let damage = Corruption::of_blob(row.hash, "has a row that does not fit its chain");
+            let detail = format!("has a row that does not fit its {what}");
+            let damage = Corruption::of_blob(row.hash, detail);
             for damage in holders(conn, id, damage)? {
                 found(damage);
             }
@@ -155,7 +161,8 @@ pub(crate) fn loose(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Res
                         AND NOT EXISTS (SELECT 1 FROM piece WHERE piece_id = blob.id)
                         AND NOT EXISTS (SELECT 1 FROM loose WHERE blob_id = blob.id)),
                     (SELECT count(*) FROM loose
-                      WHERE EXISTS (SELECT 1 FROM artifact WHERE blob_id = loose.blob_id))",
+                      WHERE until_us IS NULL
+                        AND EXISTS (SELECT 1 FROM artifact WHERE blob_id = loose.blob_id))",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -171,14 +178,16 @@ pub(crate) fn loose(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Res
     Ok(())
 }
 
-/// Names the artifacts that damaged content belongs to; the content alone where none does.
+/// Names the artifacts that damaged content belongs to, as a whole or a piece; the content alone
+/// where none does.
 fn holders(conn: &Connection, blob: i64, damage: Corruption) -> Result<Vec<Corruption>> {
     let doing = "looking for what holds damaged content";
     let mut list = conn
         .prepare_cached(
             "SELECT snapshot.version, name.text FROM artifact
              JOIN snapshot ON snapshot.id = snapshot_id JOIN name ON name.id = name_id
-             WHERE blob_id = ?1 ORDER BY snapshot_id",
+             WHERE blob_id IN (SELECT ?1 UNION SELECT blob_id FROM piece WHERE piece_id = ?1)
+             ORDER BY snapshot_id",
         )
         .doing(doing)?;
     let rows = list
@@ -202,6 +211,9 @@ pub(crate) struct DataCheck {
     contents: HashMap<i64, Arc<[u8]>>,
     order: VecDeque<i64>,
     held: usize,
+    /// Large content of which some pieces were read.
+    large: Option<Parts>,
+    decoded: u64,
 }
 
 impl DataCheck {
@@ -211,29 +223,70 @@ impl DataCheck {
         conn: &Connection,
         found: &mut dyn FnMut(Corruption),
     ) -> Result<bool> {
+        let until = self.decoded + STEP_BYTES;
+        self.go_on(conn, until, found)?;
+        if self.large.is_some() {
+            return Ok(true);
+        }
         let page = blobs::ids(conn, self.after, BATCH)?;
         for id in &page {
             self.after = *id;
             self.blobs += 1;
-            match self.decode(conn, *id) {
-                Ok(content) => {
-                    self.bytes += content.len() as u64;
-                    self.keep(*id, content);
+            let row = blobs::by_id(conn, *id)?
+                .ok_or_else(|| Corruption::of_store("content went while it was checked"))?;
+            if row.codec == PIECES {
+                self.large = Some(Parts::of(row));
+                self.go_on(conn, until, found)?;
+            } else {
+                match self.decode(conn, &row) {
+                    Ok(content) => {
+                        self.bytes += content.len() as u64;
+                        self.keep(*id, content);
+                    }
+                    Err(Error::Corrupt(damage)) => {
+                        holders(conn, *id, damage)?.into_iter().for_each(&mut *found);
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(Error::Corrupt(damage)) => {
-                    holders(conn, *id, damage)?.into_iter().for_each(&mut *found);
-                }
-                Err(error) => return Err(error),
+            }
+            if self.large.is_some() || self.decoded >= until {
+                return Ok(true);
             }
         }
         Ok(!page.is_empty())
     }
 
     /// Decodes on the base where that was checked already, else through the whole chain.
-    fn decode(&self, conn: &Connection, id: i64) -> Result<Arc<[u8]>> {
-        let row = blobs::by_id(conn, id)?
-            .ok_or_else(|| Corruption::of_store("content went while it was checked"))?;
-        Ok(blobs::read_on(conn, &row, &|id| self.contents.get(&id).cloned())?.into())
+    fn decode(&mut self, conn: &Connection, row: &Row) -> Result<Arc<[u8]>> {
+        self.decoded += row.bytes;
+        Ok(blobs::read_on(conn, row, &|id| self.contents.get(&id).cloned())?.into())
+    }
+
+    /// Reads on in large content, so that all of it is compared with its hash. Each of its pieces
+    /// is checked, and counted, when its own turn comes.
+    fn go_on(
+        &mut self,
+        conn: &Connection,
+        until: u64,
+        found: &mut dyn FnMut(Corruption),
+    ) -> Result<()> {
+        let Some(mut parts) = self.large.take() else { return Ok(()) };
+        while self.decoded < until {
+            match parts.next(conn, &|id| self.contents.get(&id).cloned()) {
+                Ok(Some(part)) => self.decoded += part.len() as u64,
+                // At its end, or purged since its first piece was read.
+                Ok(None) | Err(Error::NotFound { .. }) => return Ok(()),
+                Err(Error::Corrupt(damage)) => {
+                    if damage.blob == Some(parts.row().hash) {
+                        holders(conn, parts.row().id, damage)?.into_iter().for_each(&mut *found);
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.large = Some(parts);
+        Ok(())
     }
 
     fn keep(&mut self, id: i64, content: Arc<[u8]>) {

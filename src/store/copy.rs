@@ -8,54 +8,78 @@ use serde_json::Map;
 
 use crate::codec::digest::Digest;
 use crate::error::{Corruption, Error, Result, What};
-use crate::model::artifact::{ArtifactStatus, DraftArtifact};
+use crate::model::artifact::{ArtifactStatus, DraftArtifact, Given};
 use crate::model::id::{Tag, Version};
 use crate::model::snapshot::{Draft, Status};
 use crate::model::time::Time;
-use crate::store::{blobs, snapshots};
+use crate::store::blobs::{self, PIECES};
+use crate::store::snapshots::{self, Record};
 
-/// A draft that says of a snapshot all that the store knows, content included. Stored elsewhere under
-/// its own name it has the same manifest; with no name, a new version is made.
-pub(crate) fn draft(conn: &Connection, version: &Version, name: Option<&Version>) -> Result<Draft> {
+/// A snapshot as it is to be stored elsewhere.
+pub(crate) struct Copy {
+    /// All that is said of it, and its content but what is large.
+    pub(crate) draft: Draft,
+    /// The artifacts, by their place in the draft, whose content is large: to be read as a stream.
+    pub(crate) large: Vec<usize>,
+}
+
+/// A draft that says of a snapshot all that the store knows. Stored elsewhere under its own name it
+/// has the same manifest; with no name, a new version is made.
+pub(crate) fn copy(conn: &Connection, version: &Version, name: Option<&Version>) -> Result<Copy> {
     let id = snapshots::require(conn, version)?;
     let record = snapshots::load(conn, &[id])?.pop();
     let record = record.ok_or_else(|| Error::not_found(What::Snapshot, version))?;
-    let damaged = |detail: String| Error::from(Corruption::of_snapshot(version, detail));
+    let mut copy = said(&record)?;
+    copy.draft.version = name.cloned();
+    for tag in &record.tags {
+        copy.draft.tags.insert(snapshots::stored::<Tag>("tag", tag.clone())?);
+    }
+    for (at, artifact) in record.artifacts.iter().enumerate() {
+        match &artifact.blob {
+            None => {}
+            Some(row) if row.codec == PIECES => copy.large.push(at),
+            Some(row) => {
+                let content = blobs::read(conn, row).map_err(|error| match error {
+                    Error::Corrupt(damage) => damage.within(version, &artifact.name).into(),
+                    error => error,
+                })?;
+                copy.draft.artifacts[at].content = Some(Given::Held(content.into()));
+            }
+        }
+    }
+    Ok(copy)
+}
+
+/// All that the rows of a snapshot say of it but its tags, and no content.
+pub(crate) fn said(record: &Record) -> Result<Copy> {
+    let version: Version = snapshots::stored("version", record.version.clone())?;
     let mut draft = Draft::new()
+        .version(version.clone())
         .at(Time::from_micros(record.created)?)
-        .context(record.context)
+        .context(record.context.clone())
         .status(snapshots::value(&Status::ALL, "status", record.status)?);
-    draft.version = name.cloned();
     draft.base_elsewhere = true;
-    draft.based_on = record.based_on.map(|base| snapshots::stored("version", base)).transpose()?;
-    draft.description = record.description;
+    draft.based_on =
+        record.based_on.clone().map(|base| snapshots::stored("version", base)).transpose()?;
+    draft.description = record.description.clone();
     draft.user_info = match &record.user_info {
         None => Map::new(),
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| damaged(format!("its user info can't be read: {error}")))?,
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            Corruption::of_snapshot(&version, format!("its user info can't be read: {error}"))
+        })?,
     };
-    for tag in record.tags {
-        draft.tags.insert(snapshots::stored::<Tag>("tag", tag)?);
-    }
-    for artifact in record.artifacts {
-        let content = match &artifact.blob {
-            None => None,
-            Some(row) => Some(blobs::read(conn, row).map_err(|error| match error {
-                Error::Corrupt(damage) => damage.within(version, &artifact.name).into(),
-                error => error,
-            })?),
-        };
+    for artifact in &record.artifacts {
         draft.artifacts.push(DraftArtifact {
-            name: snapshots::stored("artifact name", artifact.name)?,
-            media_type: artifact.media_type,
+            name: snapshots::stored("artifact name", artifact.name.clone())?,
+            media_type: artifact.media_type.clone(),
             status: snapshots::value(&ArtifactStatus::ALL, "artifact status", artifact.status)?,
-            reason: artifact.reason,
+            reason: artifact.reason.clone(),
             took: artifact.took.map(|took| Duration::from_micros(took.max(0) as u64)),
-            content: content.map(Into::into),
+            content: None,
             entries: artifact.entries.map(|entries| entries as u64),
         });
     }
-    Ok(draft)
+    Ok(Copy { draft, large: Vec::new() })
 }
 
 /// Versions by time, ties by insertion, each once.

@@ -14,7 +14,7 @@ use crate::store::lanes::Lanes;
 use crate::store::prepare::{self, Prepared, PreparedContent};
 use crate::store::snapshots::{self, ArtifactRecord, Record};
 use crate::store::sqlite::Doing;
-use crate::store::{contexts, forget, tags};
+use crate::store::{contexts, forget, pieces, stage, tags};
 
 /// Writes a prepared snapshot, its artifacts and tags, and the event that tells of it.
 pub(crate) fn create(
@@ -119,6 +119,7 @@ pub(crate) fn create(
             reason: artifact.reason.clone(),
             blob,
             base: None,
+            pieces: 0,
         });
     }
     for tag in &draft.tags {
@@ -142,15 +143,20 @@ fn keep(
     artifact: &DraftArtifact,
     content: &PreparedContent,
 ) -> Result<(Row, Option<BlobHash>, bool)> {
-    if let Some(row) = blobs::find(conn, &content.hash)? {
+    if let Some(mut row) = blobs::find(conn, &content.hash)? {
         let base = base_hash(conn, &row)?;
-        return Ok((row, base, false));
+        row.stored = pieces::stored(conn, &row)?;
+        let was_loose = pieces::hold(conn, &row)?;
+        return Ok((row, base, was_loose && content.content.is_none()));
     }
-    let bytes = content.content.len() as u64;
+    let bytes = content.bytes;
+    let Some(held) = &content.content else {
+        return Err(stage::gone(&artifact.name, &content.hash));
+    };
     if let Some(encoded) = &content.encoded
         && let Some(row) = blobs::insert(conn, &content.hash, bytes, encoded)?
     {
-        lanes.keep(content.hash, content.content.clone());
+        lanes.keep(content.hash, held.clone());
         return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
     }
     lanes.forget(&content.lane);
@@ -158,14 +164,15 @@ fn keep(
         chain: prepare::chain_for(conn, &prepared.draft, artifact)?,
         encoded: None,
         hash: content.hash,
+        bytes,
         content: content.content.clone(),
         lane: content.lane.clone(),
     };
-    let encoded = blobs::encode(&again.content, prepare::base_for(conn, lanes, &again)?.here())?;
+    let encoded = blobs::encode(held, prepare::base_for(conn, lanes, &again)?.here())?;
     if let Some(row) = blobs::insert(conn, &content.hash, bytes, &encoded)? {
         return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
     }
-    let whole = blobs::encode(&again.content, None)?;
+    let whole = blobs::encode(held, None)?;
     let row = blobs::insert(conn, &content.hash, bytes, &whole)?;
     let row = row.ok_or_else(|| Corruption::of_blob(content.hash, "is whole, yet lacks a base"))?;
     Ok((row, None, true))

@@ -169,6 +169,11 @@ pub(crate) fn release(conn: &Connection, blob: i64, freed: &mut Freed) -> Result
                 find.query_row([blob], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             })
             .doing(doing)?;
+        if held && !leased {
+            conn.prepare_cached("DELETE FROM loose WHERE blob_id = ?1")
+                .and_then(|mut delete| delete.execute([blob]))
+                .doing(doing)?;
+        }
         if held || leased {
             continue;
         }

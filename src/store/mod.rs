@@ -16,9 +16,11 @@ pub(crate) mod forget;
 pub(crate) mod gc;
 mod lanes;
 mod note;
+mod pieces;
 mod pool;
 mod prepare;
 mod query;
+mod reader;
 pub(crate) mod rebase;
 pub(crate) mod replace;
 pub(crate) mod replay;
@@ -27,11 +29,13 @@ pub(crate) mod salvage;
 mod schema;
 mod snapshots;
 mod sqlite;
+mod stage;
 mod stats;
 mod tags;
 mod txn;
 mod writer;
 
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -43,16 +47,20 @@ use tempfile::TempDir;
 
 pub use blobs::{CHAIN_BYTES_MAX, CONTENT_BYTES_MAX};
 pub use prepare::Prepared;
+pub use reader::ContentReader;
 pub use schema::{APPLICATION_ID, SCHEMA};
 pub use sqlite::BUSY_TIMEOUT;
+pub use stage::{LEASE, STAGED_BYTES_MAX, UNCUT_BYTES_MAX};
 pub use stats::Stats;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
 use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
+use crate::model::artifact::Staged;
+use crate::model::context::Context;
 use crate::model::event::{Event, EventQuery};
-use crate::model::id::{Tag, Version};
+use crate::model::id::{ArtifactName, Tag, Version};
 use crate::model::keep::Keep;
 use crate::model::place::Place;
 use crate::model::query::{Query, Selector};
@@ -261,7 +269,40 @@ impl Repository {
         &self.handle.shared.path
     }
 
+    /// Reads content from a stream, once, to its end, to be put into a draft of this context as an
+    /// artifact of this name, with [`DraftArtifact::staged`](crate::DraftArtifact::staged).
+    ///
+    /// Up to [`UNCUT_BYTES_MAX`] it is held in memory. Larger content is cut into pieces and written
+    /// as it comes, in memory that does not grow with it; what was written is kept for [`LEASE`], and
+    /// removed where no snapshot with it was stored by then. Nothing is seen of it before one is.
+    ///
+    /// Fails with `TooLarge` above [`STAGED_BYTES_MAX`], and with `Io` where the stream fails. Within
+    /// [`write`](Repository::write) large content can't be staged.
+    pub fn stage(
+        &self,
+        context: &Context,
+        artifact: &ArtifactName,
+        input: impl Read,
+    ) -> Result<Staged> {
+        self.stage_for(&Draft::new().context(context.clone()), artifact, input)
+    }
+
+    /// Reads content from a stream as [`stage`](Repository::stage) does, for an artifact of this
+    /// draft: what the draft says of versions that it is based on holds for the pieces.
+    pub fn stage_for(
+        &self,
+        draft: &Draft,
+        artifact: &ArtifactName,
+        mut input: impl Read,
+    ) -> Result<Staged> {
+        let shared = &self.handle.shared;
+        stage::stage(shared, draft, artifact, &mut input)
+    }
+
     /// Makes a draft ready: checks it, hashes and encodes its content, with no lock held.
+    ///
+    /// Content above [`UNCUT_BYTES_MAX`] is [staged](Repository::stage), so that it is in the store
+    /// before the snapshot is.
     ///
     /// Fails with `Invalid` or `TooLarge` where the draft can't be stored, and with `NotFound`
     /// where the version that it is based on is not there.
@@ -288,8 +329,13 @@ impl Repository {
             return Ticket::refused(error);
         }
         for content in &prepared.contents {
+            let Some(held) = &content.content else {
+                // Whether it becomes the end of its lane shows when it is stored.
+                shared.lanes.forget(&content.lane);
+                continue;
+            };
             if let Some(chain) = content.chain_after() {
-                shared.lanes.keep(content.hash, content.content.clone());
+                shared.lanes.keep(content.hash, held.clone());
                 shared.lanes.set_chain(content.lane.clone(), chain);
             }
         }
@@ -362,6 +408,38 @@ impl Repository {
     /// The content of an artifact; see [`View::content`].
     pub fn content(&self, version: &Version, artifact: &str) -> Result<Vec<u8>> {
         self.read(|view| view.content(version, artifact))
+    }
+
+    /// The content of an artifact as a stream, in memory that does not grow with it. It reads small
+    /// content as well as large.
+    ///
+    /// Fails with `NotFound` where the snapshot or the artifact is not there or has no content.
+    pub fn reader(&self, version: &Version, artifact: &str) -> Result<ContentReader> {
+        ContentReader::open(self, version, artifact)
+    }
+
+    /// Writes the content of an artifact to `output`, in memory that does not grow with it, and gives
+    /// its size. Where it fails, a beginning of the content may have been written.
+    ///
+    /// Fails as [`reader`](Repository::reader) does, with `Corrupt` where the content can't be proved
+    /// intact, and with `Io` where it can't be written.
+    pub fn copy_to(
+        &self,
+        version: &Version,
+        artifact: &str,
+        output: &mut impl Write,
+    ) -> Result<u64> {
+        let mut reader = self.reader(version, artifact)?;
+        loop {
+            let part = reader.fill()?;
+            let count = part.len();
+            let written = output.write_all(part).and_then(|()| output.flush());
+            written.map_err(|source| Error::io("output", source))?;
+            if count == 0 {
+                return Ok(reader.size_bytes());
+            }
+            reader.consume(count);
+        }
     }
 
     /// The snapshots that a query describes; see [`View::find`].

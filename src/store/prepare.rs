@@ -6,13 +6,14 @@ use rusqlite::Connection;
 
 use crate::codec::frame;
 use crate::error::{Error, Result};
-use crate::model::artifact::DraftArtifact;
+use crate::model::artifact::{DraftArtifact, Given};
 use crate::model::context::Context;
 use crate::model::id::{BlobHash, Version};
-use crate::model::snapshot::{DeltaPolicy, Draft};
+use crate::model::snapshot::Draft;
 use crate::model::time::Time;
-use crate::store::blobs::{self, CONTENT_BYTES_MAX, Encoded, Link, Slot};
+use crate::store::blobs::{self, Encoded, Link, Slot};
 use crate::store::lanes::{End, Lane, Lanes};
+use crate::store::stage::{self, UNCUT_BYTES_MAX};
 use crate::store::{Shared, snapshots};
 
 /// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
@@ -46,7 +47,9 @@ impl Prepared {
         let frame = |content: &PreparedContent| {
             content.encoded.as_ref().map_or(0, |encoded| encoded.frame.data.len())
         };
-        let contents = self.contents.iter().map(|content| content.content.len() + frame(content));
+        let held =
+            |content: &PreparedContent| content.content.as_ref().map_or(0, |held| held.len());
+        let contents = self.contents.iter().map(|content| held(content) + frame(content));
         ITSELF + self.draft.about_bytes() + contents.sum::<usize>()
     }
 }
@@ -55,7 +58,9 @@ impl Prepared {
 #[derive(Debug)]
 pub(crate) struct PreparedContent {
     pub(crate) hash: BlobHash,
-    pub(crate) content: Arc<[u8]>,
+    pub(crate) bytes: u64,
+    /// The content itself; none where it was staged, and is in the store.
+    pub(crate) content: Option<Arc<[u8]>>,
     pub(crate) lane: Lane,
     /// How it is to be kept; none where the store had it already when this was looked up.
     pub(crate) encoded: Option<Encoded>,
@@ -67,7 +72,7 @@ impl PreparedContent {
     /// The chain that ends with this content, where that is known before it is written.
     pub(crate) fn chain_after(&self) -> Option<Arc<[Link]>> {
         let encoded = self.encoded.as_ref()?;
-        let (hash, bytes) = (self.hash, self.content.len() as u64);
+        let (hash, bytes) = (self.hash, self.bytes);
         let Some(slot) = encoded.slot else {
             return Some([Link { hash, position: 0, depth: 0, chain_bytes: bytes }].into());
         };
@@ -91,7 +96,7 @@ pub(crate) fn lane(context: &Context, artifact: &DraftArtifact) -> Lane {
 /// Makes a draft ready. `version` and `time` are those that it will have.
 pub(crate) fn prepare(
     shared: &Shared,
-    draft: Draft,
+    mut draft: Draft,
     version: Version,
     time: Time,
 ) -> Result<Prepared> {
@@ -101,20 +106,24 @@ pub(crate) fn prepare(
     }
     let lanes = &shared.lanes;
     let mut contents: Vec<PreparedContent> = Vec::with_capacity(draft.artifacts.len());
-    for artifact in &draft.artifacts {
-        let Some(content) = artifact.content.clone() else { continue };
-        if content.len() > CONTENT_BYTES_MAX {
-            return Err(Error::TooLarge {
-                what: format!("artifact {}", artifact.name),
-                bytes: content.len() as u64,
-                limit: CONTENT_BYTES_MAX as u64,
-            });
+    for at in 0..draft.artifacts.len() {
+        if let Some(Given::Held(content)) = &draft.artifacts[at].content
+            && content.len() > UNCUT_BYTES_MAX
+        {
+            let name = &draft.artifacts[at].name;
+            let staged = stage::stage(shared, &draft, name, &mut &content[..])?;
+            draft.artifacts[at].content = Some(staged.0);
         }
-        let hash = frame::hash(&content);
+        let artifact = &draft.artifacts[at];
+        let (hash, bytes, content) = match &artifact.content {
+            None => continue,
+            Some(Given::Staged { hash, bytes }) => (*hash, *bytes, None),
+            Some(Given::Held(held)) => (frame::hash(held), held.len() as u64, Some(held.clone())),
+        };
         let lane = lane(&draft.context, artifact);
-        let mut known = contents.iter().any(|earlier| earlier.hash == hash);
+        let mut known = content.is_none() || contents.iter().any(|earlier| earlier.hash == hash);
         let mut prepared =
-            PreparedContent { hash, content, lane, encoded: None, chain: Arc::new([]) };
+            PreparedContent { hash, bytes, content, lane, encoded: None, chain: Arc::new([]) };
         if !known {
             let end = match draft.goes_on_in_lane() {
                 true => lanes.end(&prepared.lane),
@@ -145,7 +154,8 @@ pub(crate) fn prepare(
                         shared.reading(|conn| base_for(conn, lanes, &prepared))?.here()
                     }
                 };
-                prepared.encoded = Some(blobs::encode(&prepared.content, base)?);
+                let content = prepared.content.as_deref().unwrap_or_default();
+                prepared.encoded = Some(blobs::encode(content, base)?);
             }
         }
         contents.push(prepared);
@@ -161,21 +171,7 @@ pub(crate) fn chain_for(
     draft: &Draft,
     artifact: &DraftArtifact,
 ) -> Result<Arc<[Link]>> {
-    if draft.delta == DeltaPolicy::Never {
-        return Ok(Arc::new([]));
-    }
-    let here = |base: &&Version| -> Result<bool> {
-        Ok(!draft.base_elsewhere || matches!(snapshots::find(conn, base)?, Some((_, false))))
-    };
-    let base = match &draft.based_on {
-        Some(base) if here(&base)? => Some(base),
-        _ => None,
-    };
-    let newest = match base {
-        Some(base) => snapshots::counterpart(conn, base, &artifact.name)?,
-        None => snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?,
-    };
-    match newest.map(|blob| blobs::chain(conn, blob)) {
+    match snapshots::before(conn, draft, &artifact.name)?.map(|blob| blobs::chain(conn, blob)) {
         None => Ok(Arc::new([])),
         Some(Ok(chain)) => Ok(chain.into()),
         Some(Err(Error::Corrupt(damage))) => {
@@ -212,7 +208,7 @@ pub(crate) fn base_for(
     lanes: &Lanes,
     content: &PreparedContent,
 ) -> Result<Base> {
-    let Some(slot) = blobs::slot_after(&content.chain, content.content.len() as u64) else {
+    let Some(slot) = blobs::slot_after(&content.chain, content.bytes) else {
         return Ok(Base::None);
     };
     if let Some(base) = lanes.content(&slot.base.hash) {

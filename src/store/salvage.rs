@@ -11,27 +11,27 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::codec::digest::Digest;
 use crate::error::{Corruption, Error, Result};
-use crate::model::artifact::{ArtifactStatus, DraftArtifact};
-use crate::model::id::{ArtifactName, Tag, Version};
+use crate::model::artifact::{ArtifactStatus, Given};
+use crate::model::id::{Tag, Version};
 use crate::model::keep::Keep;
 use crate::model::place::Place;
 use crate::model::snapshot::{Draft, Status};
 use crate::model::time::Time;
-use crate::store::blobs::{self, Row};
+use crate::store::blobs::{self, PIECES, Row};
 use crate::store::events::{self, Kind};
+use crate::store::pieces::Parts;
 use crate::store::schema::{self, Location};
 use crate::store::snapshots::{self, ArtifactRecord, Record};
 use crate::store::sqlite::Doing;
-use crate::store::{contexts, retention, tags};
+use crate::store::{contexts, copy, retention, tags};
 
 /// The bytes of SQLite's header.
 const HEADER: usize = 100;
@@ -62,6 +62,8 @@ pub(crate) enum Remains {
 pub(crate) struct Salvaged {
     pub(crate) draft: Draft,
     pub(crate) forgotten: bool,
+    /// The artifacts, by their place in the draft, whose content is large.
+    pub(crate) large: Vec<(usize, Row)>,
     /// Artifacts whose content is lost; the draft says so of each.
     pub(crate) damaged: Vec<Corruption>,
     /// Why it can't be proved to be what was stored, where it can't.
@@ -259,69 +261,41 @@ impl Salvage {
         let version: Version = snapshots::stored("version", record.version.clone())?;
         record.context = contexts::context_of(conn, place, session)?;
         let mut doubt = None;
-        let mut damaged = Vec::new();
-        let mut draft = Draft::new()
-            .version(version.clone())
-            .at(Time::from_micros(record.created)?)
-            .context(record.context.clone())
-            .status(snapshots::value(&Status::ALL, "status", record.status)?);
-        draft.base_elsewhere = true;
-        draft.based_on =
-            record.based_on.clone().map(|base| snapshots::stored("version", base)).transpose()?;
-        draft.description = record.description.clone();
-        draft.user_info = match &record.user_info {
-            None => Map::new(),
-            Some(text) => serde_json::from_str(text).map_err(|error| {
-                Corruption::of_snapshot(&version, format!("its user info: {error}"))
-            })?,
+        let tags = match (&self.tags, tags::of(conn, id)) {
+            (Some(told), _) => told.get(&id).cloned().unwrap_or_default(),
+            (None, Ok(tags)) => tags.into_iter().collect(),
+            (None, Err(error)) => {
+                doubt = Some(Corruption::of_snapshot(&version, format!("its tags: {error}")));
+                BTreeSet::new()
+            }
         };
-        match tags::of(conn, id) {
-            Ok(tags) => draft.tags.extend(tags),
-            Err(error) => {
-                doubt = Some(Corruption::of_snapshot(&version, format!("its tags: {error}")))
-            }
+        let mut damaged = Vec::new();
+        let mut large = Vec::new();
+        let numbers = self.artifacts(id, &mut record)?;
+        for (artifact, number) in record.artifacts.iter_mut().zip(&numbers) {
+            // The row tells the hash that the manifest has, also where the content is lost.
+            artifact.blob = number.and_then(|number| blobs::by_id(conn, number).ok().flatten());
         }
-        for (blob, mut artifact) in self.artifacts(id)? {
-            let name: ArtifactName = snapshots::stored("artifact name", artifact.name.clone())?;
-            let content = match blob {
-                None => None,
-                Some(blob) => {
-                    // The row tells the hash that the manifest has, also where the content is lost.
-                    artifact.blob = blobs::by_id(conn, blob).ok().flatten();
-                    Some(self.content(artifact.blob.as_ref()))
+        let mut draft = copy::said(&record)?.draft;
+        draft.tags = tags;
+        for (at, (artifact, number)) in record.artifacts.iter().zip(numbers).enumerate() {
+            let lost = match &artifact.blob {
+                Some(row) if row.codec == PIECES => {
+                    large.push((at, row.clone()));
+                    continue;
                 }
+                Some(row) => match blobs::read(conn, row) {
+                    Ok(content) => {
+                        draft.artifacts[at].content = Some(Given::Held(content.into()));
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+                None if number.is_some() => Corruption::of_store("its content is missing").into(),
+                None => continue,
             };
-            let status =
-                snapshots::value(&ArtifactStatus::ALL, "artifact status", artifact.status)?;
-            let mut one = DraftArtifact {
-                name,
-                media_type: artifact.media_type.clone(),
-                status,
-                reason: artifact.reason.clone(),
-                took: artifact.took.map(|took| Duration::from_micros(took.max(0) as u64)),
-                content: None,
-                entries: artifact.entries.map(|entries| entries as u64),
-            };
-            match content {
-                None => {}
-                Some(Ok(content)) => one.content = Some(content.into()),
-                Some(Err(error)) => {
-                    let hash = artifact.blob.as_ref().map(|row| row.hash.to_string());
-                    one.status = ArtifactStatus::Failed;
-                    one.reason = Some(format!(
-                        "its content was lost to damage; its hash was {}",
-                        hash.as_deref().unwrap_or("lost too")
-                    ));
-                    draft.status = draft.status.map(|status| status.max(Status::Partial));
-                    let damage = match error {
-                        Error::Corrupt(damage) => damage,
-                        error => Corruption::of_store(error.to_string()),
-                    };
-                    damaged.push(damage.within(&version, &artifact.name));
-                }
-            }
-            draft.artifacts.push(one);
-            record.artifacts.push(artifact);
+            let hash = artifact.blob.as_ref().map(|row| row.hash.to_string());
+            damaged.push(lose(&mut draft, at, hash.as_deref(), lost));
         }
         let doubtful = |why: &str| Some(Corruption::of_snapshot(&version, why));
         doubt = match self.events.get(&id) {
@@ -330,11 +304,11 @@ impl Salvage {
             None => doubtful("what the log told of it is lost"),
         };
         let forgotten = record.forgotten.is_some();
-        Ok(Some(Salvaged { draft, forgotten, damaged, doubt }))
+        Ok(Some(Salvaged { draft, forgotten, large, damaged, doubt }))
     }
 
-    /// The artifacts of a snapshot, each with the number of its content.
-    fn artifacts(&self, id: i64) -> Result<Vec<(Option<i64>, ArtifactRecord)>> {
+    /// Reads the artifacts of a snapshot into its record; gives the number of the content of each.
+    fn artifacts(&self, id: i64, record: &mut Record) -> Result<Vec<Option<i64>>> {
         let doing = "reading what is left of an artifact";
         let mut list = self
             .conn
@@ -356,21 +330,65 @@ impl Salvage {
                     reason: row.get(5)?,
                     blob: None,
                     base: None,
+                    pieces: 0,
                 };
-                Ok((row.get(6)?, artifact))
+                Ok((artifact, row.get::<_, Option<i64>>(6)?))
             })
             .doing(doing)?;
-        rows.collect::<rusqlite::Result<_>>().doing(doing)
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing(doing)?;
+        let (artifacts, numbers) = rows.into_iter().unzip();
+        record.artifacts = artifacts;
+        Ok(numbers)
     }
 
-    fn content(&self, row: Option<&Row>) -> Result<Vec<u8>> {
-        let row = row.ok_or_else(|| Corruption::of_store("its content is missing"))?;
-        blobs::read(&self.conn, row)
+    /// Large content as a stream, checked as it comes.
+    pub(crate) fn stream(&self, row: Row) -> impl Read + '_ {
+        Stream { conn: &self.conn, parts: Parts::of(row), part: Vec::new(), given: 0 }
     }
 
     /// What was said about keeping snapshots, as far as it can be read.
     pub(crate) fn retention(&self) -> Vec<(Place, Keep)> {
         retention::all(&self.conn).unwrap_or_default()
+    }
+}
+
+struct Stream<'s> {
+    conn: &'s Connection,
+    parts: Parts,
+    part: Vec<u8>,
+    given: usize,
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.given == self.part.len() {
+            match self.parts.next(self.conn, &|_| None).map_err(std::io::Error::other)? {
+                Some(part) => (self.part, self.given) = (part, 0),
+                None => return Ok(0),
+            }
+        }
+        let count = (&self.part[self.given..]).read(buffer)?;
+        self.given += count;
+        Ok(count)
+    }
+}
+
+/// Says of an artifact of a draft that its content, which had this hash, is lost.
+pub(crate) fn lose(draft: &mut Draft, at: usize, hash: Option<&str>, error: Error) -> Corruption {
+    let hash = hash.unwrap_or("lost too");
+    let one = &mut draft.artifacts[at];
+    one.content = None;
+    one.status = ArtifactStatus::Failed;
+    one.reason = Some(format!("its content was lost to damage; its hash was {hash}"));
+    let name = one.name.to_string();
+    draft.status = draft.status.map(|status| status.max(Status::Partial));
+    let damage = match error {
+        Error::Corrupt(damage) => damage,
+        error => Corruption::of_store(error.to_string()),
+    };
+    match &draft.version {
+        Some(version) => damage.within(version, &name),
+        None => damage,
     }
 }
 
@@ -389,7 +407,7 @@ fn connect(path: &Path) -> Result<Connection> {
 }
 
 /// The tables that snapshots are read from, as short as they can be said: all of it fits on a page.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("store", "id INTEGER PRIMARY KEY, uuid, created_us, head_seq, head_chain"),
     ("event", "seq INTEGER PRIMARY KEY, at_us, kind, snapshot_id, detail, digest, chain"),
     ("place", "id INTEGER PRIMARY KEY, parent_id, level, name"),
@@ -403,6 +421,7 @@ const TABLES: [(&str, &str); 11] = [
     ),
     ("tag", "id INTEGER PRIMARY KEY, name"),
     ("retention", "place_id INTEGER PRIMARY KEY, keep"),
+    ("piece", "blob_id, number, piece_id, PRIMARY KEY (blob_id, number)"),
     (
         "artifact",
         "snapshot_id, name_id, media_id, blob_id, status, entries, took_us, reason,

@@ -248,9 +248,8 @@ pub(crate) fn look(location: Location) -> Result<(Location, i64)> {
         // To look is not to move the log into the file.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .doing("opening the store")?;
-        let found = recognise(&conn, &path)?;
         refuse_log_of_another(&conn, location)?;
-        Ok(found)
+        recognise(&conn, &path)
     };
     let looked = match (look(&location), &location) {
         (Err(Error::ReadOnly { .. }), Location::File(path))
@@ -271,19 +270,25 @@ fn refuse_log_of_another(conn: &Connection, location: &Location) -> Result<()> {
     if fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()) == 0 {
         return Ok(());
     }
-    let uuid = |conn: &Connection| -> rusqlite::Result<Vec<u8>> {
-        conn.query_row("SELECT uuid FROM store", [], |row| row.get(0))
+    let uuid = |conn: &Connection| -> Result<Vec<u8>> {
+        recognise(conn, path)?;
+        let read = conn.query_row("SELECT uuid FROM store", [], |row| row.get(0));
+        read.doing("opening the store")
     };
     let (uri, flags) = Location::Frozen(path.clone()).reader();
-    let alone = Connection::open_with_flags(uri, flags).and_then(|file| uuid(&file));
-    match (uuid(conn), alone) {
-        (Ok(with), Ok(alone)) if with != alone => Err(Corruption::of_store(format!(
-            "{} is the log of another store; move it away",
-            beside(path, "-wal").display()
-        ))
-        .into()),
-        _ => Ok(()),
+    let alone = Connection::open_with_flags(uri, flags).doing("opening the store");
+    // A log of something else may leave nothing that can be read.
+    let another = match (uuid(conn), alone.and_then(|file| uuid(&file))) {
+        (Ok(with), Ok(alone)) => with != alone,
+        (Err(Error::Corrupt(_) | Error::NotAStore { .. }), Ok(_)) => true,
+        _ => false,
+    };
+    if another {
+        let log = beside(path, "-wal");
+        let why = format!("{} is not the log of this store; move it away", log.display());
+        return Err(Corruption::of_store(why).into());
     }
+    Ok(())
 }
 
 /// Whether the write-ahead log beside a store is that of another.

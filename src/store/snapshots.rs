@@ -13,11 +13,11 @@ use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::context::Context;
 use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
 use crate::model::query::Selector;
-use crate::model::snapshot::{Snapshot, Status};
+use crate::model::snapshot::{DeltaPolicy, Draft, Snapshot, Status};
 use crate::model::time::Time;
-use crate::store::blobs::{self, Row};
+use crate::store::blobs::{self, PIECES, Row};
 use crate::store::sqlite::{self, Doing};
-use crate::store::{contexts, tags};
+use crate::store::{contexts, pieces, tags};
 
 /// A snapshot as its rows say it, before anything is believed.
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ pub(crate) struct ArtifactRecord {
     pub(crate) reason: Option<String>,
     pub(crate) blob: Option<Row>,
     pub(crate) base: Option<BlobHash>,
+    pub(crate) pieces: u64,
 }
 
 /// The digest of all that never changes about a snapshot.
@@ -78,8 +79,21 @@ pub(crate) fn manifest(record: &Record) -> Digest {
     fields.digest()
 }
 
+/// The blob that the content of a draft's artifact goes on from: that of the version that it is
+/// based on, else that of its lane.
+pub(crate) fn before(conn: &Connection, draft: &Draft, name: &ArtifactName) -> Result<Option<i64>> {
+    let here = |base: &Version| -> Result<bool> {
+        Ok(!draft.base_elsewhere || matches!(find(conn, base)?, Some((_, false))))
+    };
+    match &draft.based_on {
+        _ if draft.delta == DeltaPolicy::Never => Ok(None),
+        Some(base) if here(base)? => counterpart(conn, base, name),
+        _ => newest_in_lane(conn, &draft.context, name),
+    }
+}
+
 /// The blob at the end of a lane, if there is one.
-pub(crate) fn newest_in_lane(
+fn newest_in_lane(
     conn: &Connection,
     context: &Context,
     name: &ArtifactName,
@@ -95,11 +109,7 @@ pub(crate) fn newest_in_lane(
 }
 
 /// The blob of a version's artifact of this name, or of its only artifact.
-pub(crate) fn counterpart(
-    conn: &Connection,
-    version: &Version,
-    name: &ArtifactName,
-) -> Result<Option<i64>> {
+fn counterpart(conn: &Connection, version: &Version, name: &ArtifactName) -> Result<Option<i64>> {
     let id = require(conn, version)?;
     let doing = "looking for the artifact that this one comes from";
     let mut list = conn
@@ -313,8 +323,20 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
         .prepare_cached(
             "SELECT artifact.snapshot_id, name.text, media.text, artifact.status, artifact.entries,
                     artifact.took_us, artifact.reason, artifact.blob_id, blob.hash, blob.codec,
-                    blob.bytes, blob.base_id, blob.depth, blob.position,
-                    length(blob.data), base.hash
+                    blob.bytes, blob.base_id,
+                    CASE blob.codec WHEN ?2
+                      THEN (SELECT max(part.depth) FROM piece JOIN blob AS part ON part.id = piece_id
+                             WHERE piece.blob_id = blob.id)
+                      ELSE blob.depth END,
+                    blob.position,
+                    CASE blob.codec WHEN ?2
+                      THEN (SELECT sum(length(part.data)) FROM piece
+                            JOIN blob AS part ON part.id = piece_id WHERE piece.blob_id = blob.id)
+                      ELSE length(blob.data) END,
+                    base.hash,
+                    CASE blob.codec WHEN ?2
+                      THEN (SELECT count(*) FROM piece WHERE piece.blob_id = blob.id)
+                      ELSE 0 END
              FROM artifact
              LEFT JOIN name ON name.id = name_id
              LEFT JOIN name AS media ON media.id = media_id
@@ -324,7 +346,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
              ORDER BY artifact.snapshot_id, name.text",
         )
         .doing(doing)?;
-    let mut rows = list.query([&wanted]).doing(doing)?;
+    let mut rows = list.query(params![wanted, PIECES]).doing(doing)?;
     while let Some(row) = rows.next().doing(doing)? {
         let id: i64 = row.get(0).map_err(unreadable)?;
         let Some((record, ..)) = records.get_mut(&id) else { continue };
@@ -351,6 +373,7 @@ pub(crate) fn load(conn: &Connection, ids: &[i64]) -> Result<Vec<Record>> {
                 reason: row.get(6)?,
                 blob,
                 base: row.get::<_, Option<[u8; 32]>>(15)?.map(BlobHash),
+                pieces: row.get(16)?,
             })
         };
         let artifact = read().map_err(|error| damage_of(&record.version, error.to_string()))?;
@@ -450,6 +473,7 @@ pub(crate) fn believe(record: Record) -> Result<Snapshot> {
                         stored: blob.map_or(0, |blob| blob.stored),
                         base: artifact.base,
                         depth: blob.map_or(0, |blob| blob.depth),
+                        pieces: artifact.pieces,
                     })
                 })
                 .collect::<Result<_>>()?,
@@ -472,8 +496,8 @@ pub(crate) fn get(conn: &Connection, version: &Version) -> Result<Snapshot> {
     believe(record.ok_or_else(|| Error::not_found(What::Snapshot, version))?)
 }
 
-/// The content of a version's artifact, checked.
-pub(crate) fn content(conn: &Connection, version: &Version, name: &str) -> Result<Vec<u8>> {
+/// The row of the content of a version's artifact.
+pub(crate) fn held(conn: &Connection, version: &Version, name: &str) -> Result<Row> {
     let id = require(conn, version)?;
     let blob: Option<Option<i64>> = conn
         .prepare_cached(
@@ -484,11 +508,16 @@ pub(crate) fn content(conn: &Connection, version: &Version, name: &str) -> Resul
         .doing("looking for an artifact")?;
     let missing = || Error::not_found(What::Artifact, format!("{name} in snapshot {version}"));
     let blob = blob.flatten().ok_or_else(missing)?;
-    let named = |damage: Corruption| Error::from(damage.within(version, name));
-    let row = blobs::by_id(conn, blob)?
-        .ok_or_else(|| named(Corruption::of_store("its content is missing")))?;
-    blobs::read(conn, &row).map_err(|error| match error {
-        Error::Corrupt(damage) => named(damage),
+    blobs::by_id(conn, blob)?
+        .ok_or_else(|| Corruption::of_store("its content is missing").within(version, name).into())
+}
+
+/// The content of a version's artifact, checked.
+pub(crate) fn content(conn: &Connection, version: &Version, name: &str) -> Result<Vec<u8>> {
+    let row = held(conn, version, name)?;
+    let what = || format!("artifact {name} of snapshot {version}");
+    pieces::read(conn, &row, &what).map_err(|error| match error {
+        Error::Corrupt(damage) => damage.within(version, name).into(),
         error => error,
     })
 }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::store::blobs::PIECES;
 use crate::store::sqlite::Doing;
 
 /// What a store holds, and what that costs.
@@ -16,15 +17,17 @@ pub struct Stats {
     pub artifacts: u64,
     /// Places that snapshots belong to.
     pub places: u64,
-    /// Contents, each counted once.
+    /// Contents, each counted once; the pieces of large ones too.
     pub blobs: u64,
+    /// How many of them are pieces of large ones.
+    pub pieces: u64,
     /// How many of them are kept as deltas.
     pub deltas: u64,
     /// The most deltas that are applied to read one content.
     pub max_depth: u32,
     /// Bytes of the content of all artifacts, as given.
     pub bytes: u64,
-    /// Bytes of all contents, each counted once.
+    /// Bytes of all contents, each counted once, as are the pieces of large ones.
     pub unique_bytes: u64,
     /// Bytes that the contents take in the file.
     pub stored: u64,
@@ -44,7 +47,7 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
            (SELECT count(*) FROM blob),
            (SELECT count(*) FROM blob WHERE base_id IS NOT NULL),
            (SELECT coalesce(max(depth), 0) FROM blob),
-           (SELECT coalesce(sum(bytes), 0) FROM blob),
+           (SELECT coalesce(sum(bytes), 0) FROM blob WHERE codec <> ?1),
            (SELECT coalesce(sum(length(data)), 0) FROM blob),
            (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size),
            (SELECT head_seq FROM store),
@@ -53,8 +56,9 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
              WHERE blob_id IS NOT NULL AND forgotten_us IS NULL),
            (SELECT coalesce(sum(bytes), 0) FROM artifact
              JOIN snapshot ON snapshot.id = snapshot_id JOIN blob ON blob.id = blob_id
-             WHERE forgotten_us IS NULL)",
-        [],
+             WHERE forgotten_us IS NULL),
+           (SELECT count(DISTINCT piece_id) FROM piece)",
+        [PIECES],
         |row| {
             Ok(Stats {
                 snapshots: row.get(0)?,
@@ -69,6 +73,7 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
                 schema: row.get(9)?,
                 artifacts: row.get(10)?,
                 bytes: row.get(11)?,
+                pieces: row.get(12)?,
             })
         },
     )

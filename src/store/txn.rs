@@ -45,7 +45,8 @@ impl View<'_> {
     /// The content of an artifact, byte for byte as it was given, checked against its hash.
     ///
     /// Fails with `NotFound` where the snapshot or the artifact is not there or has no content,
-    /// and with `Corrupt` where it can't be proved intact.
+    /// with `TooLarge` above [`CONTENT_BYTES_MAX`](crate::store::CONTENT_BYTES_MAX), which a
+    /// [reader](crate::Repository::reader) reads, and with `Corrupt` where it can't be proved intact.
     pub fn content(&self, version: &Version, artifact: &str) -> Result<Vec<u8>> {
         snapshots::content(self.conn, version, artifact)
     }

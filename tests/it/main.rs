@@ -10,6 +10,7 @@ mod cli;
 mod codec;
 mod diff;
 mod faults;
+mod large;
 mod lifecycle;
 mod model;
 #[cfg(feature = "cli")]
@@ -17,6 +18,8 @@ mod readme;
 mod repair;
 mod schema;
 mod store;
+#[cfg(all(unix, feature = "cli"))]
+mod stream;
 mod support;
 mod tidy;
 mod transfer;

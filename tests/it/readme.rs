@@ -10,6 +10,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::noise;
 use crate::support::shell::{Shell, TINTYPE};
 
 /// A command of a block, and what is shown of it.
@@ -170,7 +171,15 @@ fn a_version_comes_out_of_the_file_without_tintype() {
         shell.put(&format!("{name} --version {name}"));
     }
     assert_eq!(shell.json("show third")[0]["artifacts"][0]["depth"], 2);
-    check("migrations/README.md", include_str!("../../migrations/README.md"), &shell, 4);
+    let mut large = noise(1, 9_000_000);
+    for name in ["before", "large"] {
+        (0..large.len()).step_by(2_500_000).for_each(|at| large[at] ^= 1);
+        shell.file(name, &large);
+        shell.put(&format!("{name} --version {name} --context large"));
+    }
+    assert_eq!(shell.json("show large")[0]["artifacts"][0]["depth"], 1);
+    check("migrations/README.md", include_str!("../../migrations/README.md"), &shell, 9);
+    assert!(shell.read("content") == large);
     assert_eq!(String::from_utf8(shell.read("content-2")).unwrap(), page(3));
     // Each step below is a version as well.
     assert_eq!(shell.read("content-0"), shell.read("first"));

@@ -220,7 +220,7 @@ fn the_log_of_another_store_is_refused_and_does_no_harm() {
     drop(repo);
     match Repository::open(&path) {
         Err(Error::Corrupt(damage)) => {
-            assert!(damage.detail.contains("log of another store"), "{damage}");
+            assert!(damage.detail.contains("is not the log of this store"), "{damage}");
         }
         other => panic!("{:?}", other.err()),
     }

@@ -173,6 +173,7 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
             "see what it holds with: tintype show VERSION".into()
         }
         Error::NotFound { what: tintype::What::Tag, .. } => "see all tags with: tintype tags".into(),
+        Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
         Error::NotFound { .. } => "see what there is with: tintype list".into(),
         Error::Ambiguous { .. } => "give more of it".into(),
         Error::VersionExists { .. } => {

@@ -120,17 +120,31 @@ impl Out {
 
     /// A bar for long work, on a terminal only.
     pub fn progress(&self, total: u64, unit: &'static str) -> ProgressBar {
+        let template =
+            "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
+        let bar = self.bar(Some(total), template);
+        bar.set_prefix(unit);
+        bar
+    }
+
+    /// A bar for content on its way, of which so many bytes are to come where that is known.
+    pub fn progress_bytes(&self, total: Option<u64>) -> ProgressBar {
+        let template = match total {
+            Some(_) => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left {wide_msg}",
+            None => "{spinner} {bytes}, {bytes_per_sec} {wide_msg}",
+        };
+        self.bar(total, template)
+    }
+
+    fn bar(&self, total: Option<u64>, template: &str) -> ProgressBar {
         let target = match self.quiet || self.json || !io::stderr().is_terminal() {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
         };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template =
-            "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
+        let bar = ProgressBar::with_draw_target(total, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_prefix(unit);
         bar
     }
 }

@@ -1,9 +1,11 @@
 //! `put`: files into the store.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::{
     ArtifactName, DeltaPolicy, Draft, DraftArtifact, Error, Receipt, Repository, Ticket, Version,
@@ -33,23 +35,23 @@ pub fn put(repo: &Repository, args: Put, out: &Out) -> Run {
     }
     let base = args.base.as_ref().map(|base| repo.resolve(base)).transpose()?;
     let mut tally = Tally { stored: 0, failed: 0, waiting: VecDeque::new() };
+    let bar = out.progress_bytes(args.files.iter().map(|file| size_of(file)).sum());
+    let draft = draft(&args, base.as_ref())?;
     if args.together {
-        together(repo, &args, base, &mut tally, out)?;
+        together(repo, &args, draft, &mut tally, &bar, out)?;
     } else {
-        let bar = out.progress(args.files.len() as u64, "files");
         repo.bulk(|| -> Result<(), Failure> {
             for file in &args.files {
-                match one(repo, &args, base.as_ref(), file) {
+                match one(repo, &args, draft.clone(), file, &bar) {
                     Ok(ticket) => tally.waiting.push_back((file.clone(), ticket)),
-                    Err(error) => tally.failed(file, &error, out),
+                    Err(error) => tally.tell(file, Err(error), out)?,
                 }
-                bar.inc(1);
-                tally.tell_ready(out)?;
+                bar.suspend(|| tally.tell_ready(out))?;
             }
             Ok(())
         })?;
-        bar.finish_and_clear();
     }
+    bar.finish_and_clear();
     tally.tell_all(out)?;
     Ok(match (tally.stored, tally.failed) {
         (_, 0) => Done::Ok,
@@ -115,64 +117,9 @@ fn tell(receipt: &Receipt, out: &Out) -> Result<(), Failure> {
     if out.json { out.object(json!(receipt)) } else { out.line(receipt.version.as_str()) }
 }
 
-fn one(
-    repo: &Repository,
-    args: &Put,
-    base: Option<&Version>,
-    file: &Path,
-) -> tintype::Result<Ticket> {
-    let name = args.name.clone().unwrap_or_else(ArtifactName::data);
-    let artifact = artifact(args, name, file)?;
-    let draft = about(Draft::new(), &args.about)?.artifact(artifact);
-    Ok(repo.submit(repo.prepare(finish(draft, args, base))?))
-}
-
-fn together(
-    repo: &Repository,
-    args: &Put,
-    base: Option<Version>,
-    tally: &mut Tally,
-    out: &Out,
-) -> Result<(), Failure> {
+/// What the command line says of each snapshot.
+fn draft(args: &Put, base: Option<&Version>) -> tintype::Result<Draft> {
     let mut draft = about(Draft::new(), &args.about)?;
-    for file in &args.files {
-        // A snapshot that lacks one of the files is not what was asked for.
-        let name = match is_stdin(file) {
-            true => ArtifactName::data(),
-            false => {
-                file.file_name().unwrap_or_default().to_string_lossy().into_owned().try_into()?
-            }
-        };
-        draft = draft.artifact(artifact(args, name, file)?);
-    }
-    let receipt = repo.store(finish(draft, args, base.as_ref()))?;
-    tally.stored += 1;
-    tell(&receipt, out)
-}
-
-fn artifact(args: &Put, name: ArtifactName, file: &Path) -> tintype::Result<DraftArtifact> {
-    let content = read(file)?;
-    let known = || media_type_of(&file.to_string_lossy()).to_owned();
-    DraftArtifact::stored(name, args.media_type.clone().unwrap_or_else(known), content)
-}
-
-fn read(file: &Path) -> tintype::Result<Vec<u8>> {
-    if !is_stdin(file) {
-        return std::fs::read(file).map_err(|source| Error::io(file, source));
-    }
-    let mut content = Vec::new();
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut content)
-        .map_err(|source| Error::io("stdin", source))?;
-    Ok(content)
-}
-
-fn is_stdin(file: &Path) -> bool {
-    file.as_os_str() == STDIN
-}
-
-fn finish(mut draft: Draft, args: &Put, base: Option<&Version>) -> Draft {
     if let Some(version) = &args.version {
         draft = draft.version(version.clone());
     }
@@ -182,7 +129,81 @@ fn finish(mut draft: Draft, args: &Put, base: Option<&Version>) -> Draft {
     if args.full {
         draft = draft.delta(DeltaPolicy::Never);
     }
-    draft
+    Ok(draft)
+}
+
+fn one(
+    repo: &Repository,
+    args: &Put,
+    draft: Draft,
+    file: &Path,
+    bar: &ProgressBar,
+) -> tintype::Result<Ticket> {
+    let name = args.name.clone().unwrap_or_else(ArtifactName::data);
+    let artifact = artifact(repo, args, &draft, name, file, bar)?;
+    Ok(repo.submit(repo.prepare(draft.artifact(artifact))?))
+}
+
+fn together(
+    repo: &Repository,
+    args: &Put,
+    mut draft: Draft,
+    tally: &mut Tally,
+    bar: &ProgressBar,
+    out: &Out,
+) -> Result<(), Failure> {
+    for file in &args.files {
+        // A snapshot that lacks one of the files is not what was asked for.
+        let name = match is_stdin(file) {
+            true => ArtifactName::data(),
+            false => {
+                file.file_name().unwrap_or_default().to_string_lossy().into_owned().try_into()?
+            }
+        };
+        let artifact = artifact(repo, args, &draft, name, file, bar)?;
+        draft = draft.artifact(artifact);
+    }
+    let receipt = repo.store(draft)?;
+    bar.finish_and_clear();
+    tally.stored += 1;
+    tell(&receipt, out)
+}
+
+/// Reads a file into the store, as the artifact of this name of a draft.
+fn artifact(
+    repo: &Repository,
+    args: &Put,
+    draft: &Draft,
+    name: ArtifactName,
+    file: &Path,
+    bar: &ProgressBar,
+) -> tintype::Result<DraftArtifact> {
+    let staged = match is_stdin(file) {
+        true => repo.stage_for(draft, &name, bar.wrap_read(io::stdin().lock())),
+        false => File::open(file)
+            .map_err(|source| Error::io(file, source))
+            .and_then(|file| repo.stage_for(draft, &name, bar.wrap_read(file))),
+    };
+    let staged = staged.map_err(|error| match error {
+        Error::Io { source, .. } if is_stdin(file) => Error::io("stdin", source),
+        Error::Io { source, .. } => Error::io(file, source),
+        error => error,
+    })?;
+    let known = || media_type_of(&file.to_string_lossy()).to_owned();
+    DraftArtifact::staged(name, args.media_type.clone().unwrap_or_else(known), staged)
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == STDIN
+}
+
+/// The bytes that are to come from a file, where that is known; of one that can't be read, none.
+fn size_of(file: &Path) -> Option<u64> {
+    match fs::metadata(file) {
+        _ if is_stdin(file) => None,
+        Ok(found) => found.is_file().then_some(found.len()),
+        Err(_) => Some(0),
+    }
 }
 
 /// Says of a draft what the command line says of it.

@@ -1,12 +1,14 @@
 //! What reads: `get`, `list`, `show`, `tags`, `stats`.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::{
-    Artifact, ArtifactStatus, Error, Query, Repository, Selector, Snapshot, Status, Tag, Version,
+    Artifact, ArtifactStatus, ContentReader, Error, Query, Repository, Selector, Snapshot, Status,
+    Tag, Version,
 };
 
 use crate::args::{Get, List};
@@ -33,7 +35,8 @@ pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
             Err(Error::NotFound { what: tintype::What::Artifact, name }.into())
         }
         ([one], None) => {
-            out.bytes(&repo.content(&version, one.name.as_str())?)?;
+            let mut reader = repo.reader(&version, one.name.as_str())?;
+            pour(&mut reader, |part| out.bytes(part))?;
             Ok(Done::Ok)
         }
         ([one], Some(path)) if !is_folder(path) => {
@@ -70,7 +73,10 @@ fn save(
     path: &Path,
     out: &Out,
 ) -> Result<(), Failure> {
-    write(path, &repo.content(version, artifact.name.as_str())?)?;
+    let bar = out.progress_bytes(Some(artifact.bytes));
+    let mut reader = repo.reader(version, artifact.name.as_str())?;
+    write(path, &mut reader, &bar)?;
+    bar.finish_and_clear();
     match out.json {
         true => out.object(json!({
             "version": version,
@@ -83,23 +89,47 @@ fn save(
 }
 
 /// Writes a file whole or not at all.
-fn write(path: &Path, content: &[u8]) -> tintype::Result<()> {
-    let fail = |source| Error::io(path, source);
+fn write(path: &Path, reader: &mut ContentReader, bar: &ProgressBar) -> Result<(), Failure> {
+    let fail = |source| Failure::from(Error::io(path, source));
+    let mut fill = |path: &Path| {
+        let mut file = fs::File::create(path).map_err(fail)?;
+        pour(reader, |part| {
+            bar.inc(part.len() as u64);
+            file.write_all(part).map_err(fail)
+        })
+    };
     let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     if special {
-        return fs::write(path, content).map_err(fail);
+        return fill(path);
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(name);
-    let written = fs::File::create(&beside)
-        .and_then(|mut file| file.write_all(content))
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(|source| {
+    let written = fill(&beside).and_then(|()| fs::rename(&beside, path).map_err(fail));
+    if written.is_err() {
         // It may not have been made.
         let _ = fs::remove_file(&beside);
-        fail(source)
-    })
+    }
+    written
+}
+
+/// Hands content on, part by part.
+fn pour(
+    reader: &mut ContentReader,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    loop {
+        let part = reader.fill_buf().map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => Failure::Error(error),
+            Err(error) => Failure::Output(error),
+        })?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        write(part)?;
+        let count = part.len();
+        reader.consume(count);
+    }
 }
 
 pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
@@ -224,8 +254,11 @@ pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
 fn row(artifact: &Artifact) -> Vec<String> {
     let stored = artifact.status == ArtifactStatus::Stored;
     let how = match (artifact.base, artifact.depth) {
-        (_, _) if !stored => plain(artifact.reason.as_deref().unwrap_or_default()),
+        (..) if !stored => plain(artifact.reason.as_deref().unwrap_or_default()),
         (Some(base), depth) => format!("delta on {}, depth {depth}", base.short()),
+        (None, depth) if artifact.pieces > 0 => {
+            format!("{} pieces, depth {depth}", artifact.pieces)
+        }
         (None, _) => "whole".to_owned(),
     };
     vec![
@@ -278,6 +311,7 @@ pub fn stats(repo: &Repository, out: &Out) -> Run {
         ("artifacts", stats.artifacts.to_string()),
         ("places", stats.places.to_string()),
         ("blobs", stats.blobs.to_string()),
+        ("pieces", stats.pieces.to_string()),
         ("deltas", format!("{}, at most {} deep", stats.deltas, stats.max_depth)),
         ("given", format!("{} ({bytes} bytes)", size(bytes))),
         ("distinct", format!("{} ({} bytes)", size(stats.unique_bytes), stats.unique_bytes)),

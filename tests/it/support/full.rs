@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use tintype::ops::gc;
-use tintype::{ArtifactStatus, Context, Draft, DraftArtifact, Keep, Repository, Status};
+use tintype::{
+    ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Repository, Status,
+};
 
 /// A store in which every table holds rows.
 pub fn full_store(path: &Path) {
@@ -51,6 +53,16 @@ pub fn full_store(path: &Path) {
         repo.forget(&format!("chain-{n}").parse().unwrap()).unwrap();
     }
     gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+    // Large content, and some that is on its way in.
+    let name: ArtifactName = "large".parse().unwrap();
+    for (text, stored) in [("large ", true), ("on its way ", false)] {
+        let content = text.repeat(9 * 1024 * 1024 / text.len());
+        let staged = repo.stage(&context, &name, content.as_bytes()).unwrap();
+        if stored {
+            let large = DraftArtifact::staged(name.clone(), "text/plain", staged).unwrap();
+            repo.create(Draft::new().artifact(large).version("large".parse().unwrap())).unwrap();
+        }
+    }
     repo.forget(&"version-11".parse().unwrap()).unwrap();
     repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
     repo.close().unwrap();

@@ -7,3 +7,17 @@ pub mod shell;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
+
+/// Bytes without pattern: each seed has its own.
+pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let mut noise = Vec::with_capacity(bytes + 8);
+    while noise.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
+    }
+    noise.truncate(bytes);
+    noise
+}
