@@ -1,8 +1,9 @@
-//! What differs between two contents: JSON by members and elements, text by lines, bytes by size.
+//! What differs between two contents: images by pixels, JSON by members and elements, text by
+//! lines, bytes by size.
 //!
 //! [`compare`] tries the finest form that was asked for and falls back where content does not have
-//! it: what is not JSON is compared as text, what is not UTF-8 as bytes. The result says which form
-//! it has.
+//! it: what is not JSON is compared as text, what is not UTF-8 as bytes, an image that can't be
+//! decoded as bytes too. The result says which form it has.
 //!
 //! **Invariant:** applying [`JsonDiff::patch`] to the first content gives the second, as JSON;
 //! applying [`TextDiff::unified`] gives it byte for byte. Both are empty just where nothing differs.
@@ -24,6 +25,8 @@ use serde_json::{Map, Value};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
+use crate::format::image::{ImageDiff, compare_images};
+
 /// The largest content that is compared as JSON, in bytes; a larger one is compared as text. A
 /// parsed document takes up to some twenty times its size in memory.
 pub const JSON_BYTES_MAX: usize = 64 << 20;
@@ -42,6 +45,8 @@ pub const CONTEXT_LINES: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
+    /// By pixels.
+    Image,
     /// By members and elements.
     Json,
     /// By lines.
@@ -62,9 +67,19 @@ impl Form {
             (_, "json") => Form::Json,
             (_, rest) if rest.ends_with("+json") => Form::Json,
             (_, rest) if rest.ends_with("+xml") => Form::Text,
+            ("image", "png" | "jpeg" | "jpg" | "webp") => Form::Image,
             ("image" | "audio" | "video" | "font", _) => Form::Bytes,
             (_, "pdf" | "gzip" | "zip" | "zstd" | "x-npy") => Form::Bytes,
             _ => Form::Text,
+        }
+    }
+
+    /// The form of the same content that says all there is, so that a program can make the second
+    /// of the first with it: JSON, text, or bytes where there is neither.
+    pub fn plain(self) -> Self {
+        match self {
+            Form::Image => Form::Bytes,
+            other => other,
         }
     }
 }
@@ -73,18 +88,22 @@ impl Form {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "lowercase")]
 pub enum Comparison {
+    /// Both are images.
+    Image(ImageDiff),
     /// Both are JSON.
     Json(JsonDiff),
     /// Both are UTF-8.
     Text(TextDiff),
-    /// At least one of them is neither.
+    /// At least one of them is none of these.
     Bytes(BytesDiff),
 }
 
 impl Comparison {
-    /// Tells whether both contents say the same: the same JSON value, the same text, the same bytes.
+    /// Tells whether both contents say the same: the same pixels, the same JSON value, the same text,
+    /// the same bytes.
     pub fn is_equal(&self) -> bool {
         match self {
+            Comparison::Image(diff) => diff.equal,
             Comparison::Json(diff) => diff.equal,
             Comparison::Text(diff) => diff.equal,
             Comparison::Bytes(diff) => diff.equal,
@@ -171,6 +190,13 @@ pub struct BytesDiff {
 /// Compares two contents in the finest form that both have and that is no finer than `form`. The
 /// labels name them in the head of a text's difference.
 pub fn compare(before: &[u8], after: &[u8], labels: (&str, &str), form: Form) -> Comparison {
+    if form == Form::Image {
+        // What claims to be an image and is none has no lines either.
+        return match compare_images(before, after) {
+            Some(diff) => Comparison::Image(diff),
+            None => Comparison::Bytes(compare_bytes(before, after)),
+        };
+    }
     if form == Form::Json
         && let Some(diff) = compare_json(before, after)
     {

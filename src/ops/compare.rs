@@ -74,7 +74,7 @@ pub struct Pair {
     pub content: Option<Comparison>,
 }
 
-/// Compares two snapshots, or one artifact of them.
+/// Compares two snapshots, or one artifact of them, in the forms that tell most.
 ///
 /// Fails with `NotFound` where a version is not there, or where neither holds the artifact, and
 /// with `Corrupt` where content can't be proved intact.
@@ -83,6 +83,20 @@ pub fn compare(
     before: &Version,
     after: &Version,
     artifact: Option<&ArtifactName>,
+) -> Result<Compared> {
+    compare_as(repo, before, after, artifact, |form| form)
+}
+
+/// Does the same in forms of the caller's choice: `choose` is asked for each pair of artifacts that
+/// differ, with the form that fits their media types.
+///
+/// With [`Form::plain`] all that is JSON or text gives what a program can apply.
+pub fn compare_as(
+    repo: &Repository,
+    before: &Version,
+    after: &Version,
+    artifact: Option<&ArtifactName>,
+    choose: impl Fn(Form) -> Form,
 ) -> Result<Compared> {
     let (first, second) = repo.read(|view| Ok((view.get(before)?, view.get(after)?)))?;
     let mut pairs = Vec::new();
@@ -100,7 +114,7 @@ pub fn compare(
         };
         let content = match (left, right) {
             (Some(left), Some(right)) if standing == Standing::Changed => {
-                Some(contents(repo, (before, left), (after, right))?)
+                Some(contents(repo, (before, left), (after, right), &choose)?)
             }
             _ => None,
         };
@@ -147,12 +161,13 @@ fn contents(
     repo: &Repository,
     (before, left): (&Version, &Artifact),
     (after, right): (&Version, &Artifact),
+    choose: impl Fn(Form) -> Form,
 ) -> Result<Comparison> {
     let first = repo.content(before, left.name.as_str())?;
     let second = repo.content(after, right.name.as_str())?;
     let labels = (format!("{before}/{}", left.name), format!("{after}/{}", right.name));
     let form = Form::of(&left.media_type).max(Form::of(&right.media_type));
-    Ok(diff::compare(&first, &second, (&labels.0, &labels.1), form))
+    Ok(diff::compare(&first, &second, (&labels.0, &labels.1), choose(form)))
 }
 
 fn fields(first: &Snapshot, second: &Snapshot) -> Vec<Field> {

@@ -170,6 +170,7 @@ fn what_lacks_a_form_is_compared_in_the_next() {
         Comparison::Json(_) => Form::Json,
         Comparison::Text(_) => Form::Text,
         Comparison::Bytes(_) => Form::Bytes,
+        other => panic!("{other:?}"),
     };
     assert_eq!(form(b"[1]", b"[2]", Form::Json), Form::Json);
     assert_eq!(form(b"[1]", b"[2]", Form::Text), Form::Text);
@@ -194,7 +195,10 @@ fn media_types_choose_a_form() {
         ("text/html", Form::Text),
         ("image/svg+xml", Form::Text),
         ("application/octet-stream", Form::Text),
-        ("image/png", Form::Bytes),
+        ("image/png", Form::Image),
+        ("image/JPEG", Form::Image),
+        ("image/webp", Form::Image),
+        ("image/gif", Form::Bytes),
         ("application/pdf", Form::Bytes),
     ] {
         assert_eq!(Form::of(media_type), form, "{media_type}");

@@ -10,6 +10,7 @@ mod cli;
 mod codec;
 mod diff;
 mod faults;
+mod image;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tintype::Repository;
-use tintype::format::diff::{Change, Comparison};
+use tintype::format::diff::{Change, Comparison, Form};
+use tintype::format::image::{Area, ImageDiff, Size};
 use tintype::ops::compare::{self, Compared, Pair, Standing};
 
 use crate::args::{Diff, DiffFormat};
@@ -10,11 +11,15 @@ use crate::out::{BOLD, CYAN, Done, Failure, GREEN, Out, RED, Run, plain, size};
 
 /// The most characters of a value that are shown on a line for people.
 const VALUE_CHARS_MAX: usize = 120;
+/// The most areas of an image that are shown.
+const AREAS_SHOWN_MAX: usize = 5;
 
 pub fn diff(repo: &Repository, args: &Diff, out: &Out) -> Run {
     let (before, after) =
         repo.read(|view| Ok((view.resolve(&args.before)?, view.resolve(&args.after)?)))?;
-    let compared = compare::compare(repo, &before, &after, args.artifact.as_ref())?;
+    let is_patch = args.format == DiffFormat::Patch && !out.json;
+    let choose = |form: Form| if is_patch { form.plain() } else { form };
+    let compared = compare::compare_as(repo, &before, &after, args.artifact.as_ref(), choose)?;
     match args.format {
         DiffFormat::Json => out.object(json!(compared))?,
         _ if out.json => out.object(json!(compared))?,
@@ -93,8 +98,11 @@ fn plain_line(line: &str) -> String {
     line.split('\t').map(plain).collect::<Vec<_>>().join("\t")
 }
 
-fn count(pair: &Pair) -> String {
+/// What differs in the content of a pair, in a few words that go on with a line.
+pub fn count(pair: &Pair) -> String {
     match &pair.content {
+        Some(Comparison::Image(image)) if image.equal => ", the same pixels".to_owned(),
+        Some(Comparison::Image(image)) => format!(", {}", image_line(image)),
         Some(Comparison::Json(json)) if json.equal => ", written differently".to_owned(),
         Some(Comparison::Json(json)) => format!(", {} changes", json.changes.len()),
         Some(Comparison::Text(text)) => {
@@ -102,6 +110,24 @@ fn count(pair: &Pair) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn image_line(image: &ImageDiff) -> String {
+    let size = |size: Size| format!("{}×{}", size.width, size.height);
+    let share = match image.share * 100.0 {
+        little if little < 0.01 => "under 0.01 %".to_owned(),
+        share => format!("{share:.2} %"),
+    };
+    let of = match image.before == image.after {
+        true => size(image.before),
+        false => format!("{} → {}", size(image.before), size(image.after)),
+    };
+    let area = |area: &Area| format!("{}×{} at {},{}", area.width, area.height, area.x, area.y);
+    let mut areas: Vec<_> = image.areas.iter().take(AREAS_SHOWN_MAX).map(area).collect();
+    if image.areas.len() > AREAS_SHOWN_MAX {
+        areas.push(format!("and {} more", image.areas.len() - AREAS_SHOWN_MAX));
+    }
+    format!("{share} of {of} pixels changed: {}", areas.join(", "))
 }
 
 fn change_line(change: &Change, out: &Out) -> String {
