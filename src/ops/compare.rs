@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result, What};
 use crate::format::diff::{self, Comparison, Form};
-use crate::model::artifact::Artifact;
+use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::id::{ArtifactName, Version};
 use crate::model::snapshot::Snapshot;
 use crate::store::Repository;
@@ -69,7 +69,8 @@ pub struct Pair {
     pub before_bytes: Option<u64>,
     /// The bytes of the second, where it holds it.
     pub after_bytes: Option<u64>,
-    /// What differs in their content, where they hold different bytes.
+    /// What differs in their content, where they hold different bytes, or where one page spoke on
+    /// its console and the other had nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Comparison>,
 }
@@ -105,6 +106,7 @@ pub fn compare_as(
         if artifact.is_some_and(|wanted| *wanted != name) {
             continue;
         }
+        let both = left.zip(right);
         let (left, right) = (left.filter(holds), right.filter(holds));
         let standing = match (left, right) {
             (Some(left), Some(right)) if left.hash != right.hash => Standing::Changed,
@@ -112,11 +114,9 @@ pub fn compare_as(
             (None, Some(_)) => Standing::Added,
             _ => Standing::Same,
         };
-        let content = match (left, right) {
-            (Some(left), Some(right)) if standing == Standing::Changed => {
-                Some(contents(repo, (before, left), (after, right), &choose)?)
-            }
-            _ => None,
+        let content = match both.filter(|both| standing == Standing::Changed || was_silent(both)) {
+            Some((left, right)) => Some(contents(repo, (before, left), (after, right), &choose)?),
+            None => None,
         };
         pairs.push(Pair {
             name,
@@ -163,11 +163,26 @@ fn contents(
     (after, right): (&Version, &Artifact),
     choose: impl Fn(Form) -> Form,
 ) -> Result<Comparison> {
-    let first = repo.content(before, left.name.as_str())?;
-    let second = repo.content(after, right.name.as_str())?;
+    let content = |version: &Version, artifact: &Artifact| match artifact.hash {
+        Some(_) => repo.content(version, artifact.name.as_str()),
+        None => Ok(Vec::new()),
+    };
+    let (first, second) = (content(before, left)?, content(after, right)?);
     let labels = (format!("{before}/{}", left.name), format!("{after}/{}", right.name));
-    let form = Form::of(&left.media_type).max(Form::of(&right.media_type));
-    Ok(diff::compare(&first, &second, (&labels.0, &labels.1), choose(form)))
+    let form = choose(form_of(left, right));
+    Ok(diff::compare(&first, &second, (&labels.0, &labels.1), form))
+}
+
+/// The form that fits both artifacts.
+fn form_of(left: &Artifact, right: &Artifact) -> Form {
+    Form::of(&left.media_type).max(Form::of(&right.media_type))
+}
+
+/// Tells whether one of two console logs is there, and there was nothing to take for the other.
+fn was_silent((left, right): &(&Artifact, &Artifact)) -> bool {
+    let is_empty = |artifact: &Artifact| artifact.status == ArtifactStatus::Empty;
+    form_of(left, right) == Form::Console
+        && (is_empty(left) && holds(right) || is_empty(right) && holds(left))
 }
 
 fn fields(first: &Snapshot, second: &Snapshot) -> Vec<Field> {

@@ -190,8 +190,9 @@ fn media_types_choose_a_form() {
     for (media_type, form) in [
         ("application/json", Form::Json),
         ("Application/JSON; charset=utf-8", Form::Json),
-        ("application/har+json", Form::Json),
-        ("application/x-ndjson", Form::Text),
+        ("application/ld+json", Form::Json),
+        ("application/har+json", Form::Requests),
+        ("application/x-ndjson", Form::Console),
         ("text/html", Form::Text),
         ("image/svg+xml", Form::Text),
         ("application/octet-stream", Form::Text),
@@ -204,6 +205,11 @@ fn media_types_choose_a_form() {
         assert_eq!(Form::of(media_type), form, "{media_type}");
     }
     assert_eq!(Form::Json.max(Form::Text), Form::Text);
+    assert_eq!(Form::Requests.max(Form::Json), Form::Json);
+    for form in [Form::Image, Form::Requests, Form::Console, Form::Json, Form::Text, Form::Bytes] {
+        assert_eq!(form.plain().plain(), form.plain());
+        assert!(form <= form.plain());
+    }
 }
 
 // Text

@@ -9,6 +9,7 @@ mod capture;
 mod cli;
 mod codec;
 mod diff;
+mod entries;
 mod faults;
 mod image;
 mod model;
