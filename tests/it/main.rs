@@ -7,6 +7,8 @@
 mod capture;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_diff;
 mod codec;
 mod diff;
 mod entries;
