@@ -4,6 +4,7 @@ pub mod artifact;
 pub mod config;
 pub mod context;
 pub mod id;
+pub mod json;
 pub mod query;
 pub mod snapshot;
 pub mod time;

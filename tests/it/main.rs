@@ -14,6 +14,7 @@ mod diff;
 mod entries;
 mod faults;
 mod image;
+mod input;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;
