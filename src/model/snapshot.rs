@@ -65,13 +65,62 @@ impl std::str::FromStr for Status {
 }
 
 /// Whether content may be kept as a delta on other content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+///
+/// As text `auto` or `never`. Read are also words that tell how deltas are made, where something
+/// else than the content decides it: `binary`, `dict` and `compress` mean `auto`, `none` means
+/// `never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum DeltaPolicy {
     /// As a delta wherever that is smaller and reading stays within its limits.
     #[default]
     Auto,
     /// Always whole. Equal content is still kept once.
     Never,
+}
+
+impl DeltaPolicy {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeltaPolicy::Auto => "auto",
+            DeltaPolicy::Never => "never",
+        }
+    }
+}
+
+impl std::fmt::Display for DeltaPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for DeltaPolicy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" | "binary" | "dict" | "compress" => Ok(DeltaPolicy::Auto),
+            "never" | "none" => Ok(DeltaPolicy::Never),
+            _ => {
+                let known = "auto, binary, dict, compress, never or none";
+                Err(Error::invalid("delta policy", text, known))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for DeltaPolicy {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<DeltaPolicy> for &'static str {
+    fn from(policy: DeltaPolicy) -> &'static str {
+        policy.as_str()
+    }
 }
 
 /// A snapshot to be stored.
@@ -126,6 +175,22 @@ impl Draft {
         let text = text.into();
         let entries = json::check_text(&text)?;
         Ok(Draft::lone(MEDIA_JSON, text.into_bytes(), entries))
+    }
+
+    /// A draft without artifacts that says of itself what this snapshot says: context, tags,
+    /// description, user info, the version it is based on, status and time. Its version is made
+    /// unless told.
+    pub fn like(snapshot: &Snapshot) -> Self {
+        Draft {
+            time: Some(snapshot.created_at),
+            context: snapshot.context.clone(),
+            tags: snapshot.tags.iter().cloned().collect(),
+            description: snapshot.description.clone(),
+            user_info: snapshot.user_info.clone(),
+            based_on: snapshot.based_on.clone(),
+            status: Some(snapshot.status),
+            ..Draft::default()
+        }
     }
 
     /// A data snapshot of a text: one artifact, `data`, of its UTF-8 bytes.
@@ -285,7 +350,9 @@ impl Draft {
 }
 
 /// A stored snapshot: everything that is known about it but the content.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// Goes to JSON and back with serde. Members that this version does not know are passed over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Its name.

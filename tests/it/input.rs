@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tintype::format::diff::{Form, compare};
 use tintype::model::json::DEPTH_MAX;
-use tintype::{Draft, Error, Repository, Result};
+use tintype::{DeltaPolicy, Draft, Error, Repository, Result, Snapshot};
 
 /// Checks that a value was refused as what it was meant to be, at this place, in these words.
 #[track_caller]
@@ -402,6 +402,125 @@ fn json_text_is_kept_byte_for_byte_and_counted() {
         let of_text = entries(Draft::json_text(text).unwrap());
         assert_eq!(entries(Draft::json(&value).unwrap()), of_text, "{value}");
     }
+}
+
+// Words and snapshots
+
+#[test]
+fn words_for_the_delta_policy_are_those_that_are_known() {
+    for (word, policy) in [
+        ("auto", DeltaPolicy::Auto),
+        ("binary", DeltaPolicy::Auto),
+        ("dict", DeltaPolicy::Auto),
+        ("compress", DeltaPolicy::Auto),
+        ("never", DeltaPolicy::Never),
+        ("none", DeltaPolicy::Never),
+    ] {
+        assert_eq!(word.parse::<DeltaPolicy>().unwrap(), policy, "{word}");
+        assert_eq!(serde_json::from_value::<DeltaPolicy>(json!(word)).unwrap(), policy, "{word}");
+        let told = policy.to_string();
+        assert_eq!(told.parse::<DeltaPolicy>().unwrap(), policy);
+        assert_eq!(json!(policy), json!(told));
+    }
+    for word in ["", "Auto", "auto ", "delta", "zstd", "true", "None", "auto,dict"] {
+        let error = word.parse::<DeltaPolicy>().unwrap_err().to_string();
+        assert!(error.starts_with("delta policy \""), "{error}");
+        for known in ["auto", "binary", "dict", "compress", "never", "none"] {
+            assert!(error.contains(known), "{known} is not in: {error}");
+        }
+    }
+    for value in [json!(null), json!(1), json!(true), json!(["auto"]), json!("gzip")] {
+        assert!(serde_json::from_value::<DeltaPolicy>(value.clone()).is_err(), "{value}");
+    }
+}
+
+/// A snapshot with everything that one can say, as JSON.
+fn told() -> (Snapshot, Value) {
+    let repo = Repository::temporary().unwrap();
+    let base = repo.create(Draft::text("base")).unwrap();
+    let draft = Draft::json(&json!({"price": 12}))
+        .unwrap()
+        .context("shop.example/prices".parse().unwrap())
+        .tag("good")
+        .unwrap()
+        .describe("after the sale")
+        .info("retries", 3)
+        .based_on(&base)
+        .at("2026-01-29T06:43:41.714106Z".parse().unwrap());
+    let snapshot = repo.get(&repo.create(draft).unwrap()).unwrap();
+    let told = serde_json::to_value(&snapshot).unwrap();
+    (snapshot, told)
+}
+
+#[test]
+fn a_snapshot_goes_to_json_and_back_also_with_members_of_the_future() {
+    let (snapshot, mut told) = told();
+    assert_eq!(serde_json::from_value::<Snapshot>(told.clone()).unwrap(), snapshot);
+    told["mood"] = json!({"new": [1]});
+    told["artifacts"][0]["lane"] = json!("future");
+    assert_eq!(serde_json::from_value::<Snapshot>(told.clone()).unwrap(), snapshot);
+    let text = told.to_string();
+    assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), snapshot);
+}
+
+#[test]
+fn a_snapshot_that_breaks_a_rule_is_not_read() {
+    let (_, told) = told();
+    for (pointer, value, words) in [
+        ("/version", json!("a/b"), "version"),
+        ("/version", json!("latest"), "reserved"),
+        ("/version", json!(7), "expected a string"),
+        ("/created_at", json!("yesterday"), "time"),
+        ("/context", json!("a/*"), "wildcard"),
+        ("/context", json!(""), "empty"),
+        ("/status", json!("great"), "unknown variant"),
+        ("/tags", json!(["a\nb"]), "control character"),
+        ("/tags", json!("good"), "expected a sequence"),
+        ("/user_info", json!([1]), "expected a map"),
+        ("/based_on", json!("-v"), "option"),
+        ("/artifacts/0/name", json!("../etc"), "path"),
+        ("/artifacts/0/hash", json!("00"), "64 hex digits"),
+        ("/artifacts/0/bytes", json!(-1), "expected u64"),
+        ("/artifacts/0/status", json!(null), "expected"),
+    ] {
+        let mut broken = told.clone();
+        *broken.pointer_mut(pointer).unwrap() = value;
+        let error = serde_json::from_value::<Snapshot>(broken).unwrap_err().to_string();
+        assert!(error.contains(words), "{pointer}: {words} is not in: {error}");
+    }
+    for member in ["version", "created_at", "context", "status", "tags", "user_info", "artifacts"] {
+        let mut broken = told.clone();
+        broken.as_object_mut().unwrap().remove(member);
+        let error = serde_json::from_value::<Snapshot>(broken).unwrap_err().to_string();
+        assert!(error.contains(member), "{error}");
+    }
+}
+
+#[test]
+fn a_draft_like_a_snapshot_says_the_same_under_another_name() {
+    let repo = Repository::temporary().unwrap();
+    let base = repo.create(Draft::text("base")).unwrap();
+    let draft = Draft::text("one")
+        .context("shop.example/prices/feed/run-7".parse().unwrap())
+        .tag("a")
+        .unwrap()
+        .tag("b")
+        .unwrap()
+        .describe("one")
+        .info("stage", "live")
+        .based_on(&base)
+        .status(tintype::Status::Partial)
+        .at("2026-01-29T06:43:41Z".parse().unwrap());
+    let first = repo.get(&repo.create(draft).unwrap()).unwrap();
+    let like = Draft::like(&first);
+    assert!(like.artifacts().is_empty());
+    assert!(matches!(repo.create(like.clone()), Err(Error::Invalid { what: "snapshot", .. })));
+    let artifact = Draft::text("two").artifacts()[0].clone();
+    let second = repo.get(&repo.create(like.artifact(artifact)).unwrap()).unwrap();
+    assert_ne!(first.version, second.version);
+    let mut same = second.clone();
+    (same.version, same.artifacts) = (first.version.clone(), first.artifacts.clone());
+    assert_eq!(same, first);
 }
 
 // Content that is compared
