@@ -149,8 +149,11 @@ fn outline(canvas: &mut RgbImage, area: &Area) {
     let columns = area.x.saturating_sub(OUTLINE)..right.saturating_add(OUTLINE).min(canvas.width());
     let rows = area.y.saturating_sub(OUTLINE)..bottom.saturating_add(OUTLINE).min(canvas.height());
     for y in rows {
-        let inside = if (area.y..bottom).contains(&y) { area.x..right } else { 0..0 };
-        for x in columns.clone().filter(|x| !inside.contains(x)) {
+        let sides = match (area.y..bottom).contains(&y) {
+            true => [columns.start..area.x.min(columns.end), right..columns.end],
+            false => [columns.clone(), 0..0],
+        };
+        for x in sides.into_iter().flatten() {
             canvas.put_pixel(x, y, image::Rgb(MARK));
         }
     }

@@ -1,7 +1,8 @@
 //! `compare`: what differs between two snapshots.
 //!
 //! Artifacts are paired by name; where each snapshot holds just one, these are a pair whatever
-//! they are called. Content of one hash is equal, and is not read.
+//! they are called. Content of one hash is equal, and is not read. A page that had nothing to say is
+//! compared with one that had as a console log without messages.
 
 use serde::Serialize;
 use serde_json::{Value, json};

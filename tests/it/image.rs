@@ -248,4 +248,7 @@ fn the_picture_shows_the_second_image_paled_and_what_changed_marked() {
     let [red, green, blue] = picture.get_pixel(63, 8).0;
     assert!(red == 177 && green < 190 && blue < 190, "{red} {green} {blue}");
     assert_eq!(diff.picture(b"no image", &png(&after)), None);
+    // Areas that lie outside of the images given are no harm.
+    let small = png(&paper(9, 9));
+    assert!(diff.picture(&small, &small).is_some());
 }
