@@ -1,8 +1,9 @@
-//! What differs between two contents: JSON by members and elements, text by lines, bytes by size.
+//! What differs between two contents: images by pixels, HARs by requests, console logs by messages,
+//! JSON by members and elements, text by lines, bytes by size.
 //!
-//! [`compare`] tries the finest form that was asked for and falls back where content does not have
-//! it: what is not JSON is compared as text, what is not UTF-8 as bytes. The result says which form
-//! it has.
+//! [`compare`] tries the form that was asked for and falls back where content does not have it: an
+//! image that can't be decoded is compared as bytes, what is no HAR as JSON, no console log or no
+//! JSON as text, not UTF-8 as bytes. The result says which form it has.
 //!
 //! **Invariant:** applying [`JsonDiff::patch`] to the first content gives the second, as JSON;
 //! applying [`TextDiff::unified`] gives it byte for byte. Both are empty just where nothing differs.
@@ -24,6 +25,9 @@ use serde_json::{Map, Value};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
+use crate::format::entries::{ConsoleDiff, RequestsDiff, compare_console, compare_requests};
+use crate::format::image::{ImageDiff, compare_images};
+
 /// The largest content that is compared as JSON, in bytes; a larger one is compared as text. A
 /// parsed document takes up to some twenty times its size in memory.
 pub const JSON_BYTES_MAX: usize = 64 << 20;
@@ -38,10 +42,16 @@ pub const SEARCHED_MAX: usize = 1 << 18;
 /// The lines shown before and after a change.
 pub const CONTEXT_LINES: usize = 3;
 
-/// The form in which contents are compared, the finest first.
+/// The form in which contents are compared, those that ask most of content first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
+    /// By pixels.
+    Image,
+    /// By requests: a HAR.
+    Requests,
+    /// By messages: a console log.
+    Console,
     /// By members and elements.
     Json,
     /// By lines.
@@ -51,7 +61,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form that fits a media type. For two of them it is the [maximum](Ord::max) of both.
+    /// The form that fits a media type. For two of them it is the [maximum](Ord::max) of both: of
+    /// two that have little in common, the one that asks for less.
     ///
     /// What nothing is known about may be text, so [`Form::Text`] is given for
     /// `application/octet-stream`.
@@ -59,12 +70,26 @@ impl Form {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let (kind, subtype) = essence.split_once('/').unwrap_or((&essence, ""));
         match (kind, subtype) {
+            (_, "har+json") => Form::Requests,
+            (_, "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines") => Form::Console,
             (_, "json") => Form::Json,
             (_, rest) if rest.ends_with("+json") => Form::Json,
             (_, rest) if rest.ends_with("+xml") => Form::Text,
+            ("image", "png" | "jpeg" | "jpg" | "webp") => Form::Image,
             ("image" | "audio" | "video" | "font", _) => Form::Bytes,
             (_, "pdf" | "gzip" | "zip" | "zstd" | "x-npy") => Form::Bytes,
             _ => Form::Text,
+        }
+    }
+
+    /// The form of the same content that says all there is, so that a program can make the second
+    /// of the first with it: JSON, text, or bytes where there is neither.
+    pub fn plain(self) -> Self {
+        match self {
+            Form::Image => Form::Bytes,
+            Form::Requests => Form::Json,
+            Form::Console => Form::Text,
+            other => other,
         }
     }
 }
@@ -73,18 +98,28 @@ impl Form {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "lowercase")]
 pub enum Comparison {
+    /// Both are images.
+    Image(ImageDiff),
+    /// Both are HARs.
+    Requests(RequestsDiff),
+    /// Both are console logs.
+    Console(ConsoleDiff),
     /// Both are JSON.
     Json(JsonDiff),
     /// Both are UTF-8.
     Text(TextDiff),
-    /// At least one of them is neither.
+    /// At least one of them is none of these.
     Bytes(BytesDiff),
 }
 
 impl Comparison {
-    /// Tells whether both contents say the same: the same JSON value, the same text, the same bytes.
+    /// Tells whether both contents say the same: the same pixels, the same JSON value, the same text,
+    /// the same bytes; of requests and messages, as far as they are compared.
     pub fn is_equal(&self) -> bool {
         match self {
+            Comparison::Image(diff) => diff.equal,
+            Comparison::Requests(diff) => diff.equal,
+            Comparison::Console(diff) => diff.equal,
             Comparison::Json(diff) => diff.equal,
             Comparison::Text(diff) => diff.equal,
             Comparison::Bytes(diff) => diff.equal,
@@ -168,9 +203,19 @@ pub struct BytesDiff {
     pub after_bytes: u64,
 }
 
-/// Compares two contents in the finest form that both have and that is no finer than `form`. The
-/// labels name them in the head of a text's difference.
+/// Compares two contents in this form, or in the next one that both have. The labels name them in
+/// the head of a text's difference.
 pub fn compare(before: &[u8], after: &[u8], labels: (&str, &str), form: Form) -> Comparison {
+    let found = match form {
+        Form::Image => compare_images(before, after).map(Comparison::Image),
+        Form::Requests => compare_requests(before, after).map(Comparison::Requests),
+        Form::Console => compare_console(before, after).map(Comparison::Console),
+        Form::Json | Form::Text | Form::Bytes => None,
+    };
+    if let Some(found) = found {
+        return found;
+    }
+    let form = form.plain();
     if form == Form::Json
         && let Some(diff) = compare_json(before, after)
     {

@@ -1,4 +1,6 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
 pub mod diff;
+pub mod entries;
 pub mod har;
+pub mod image;

@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::model::artifact::{Artifact, DraftArtifact, Given, MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT};
+use crate::model::artifact::{
+    Artifact, ArtifactStatus, DraftArtifact, Given, MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT,
+};
 use crate::model::context::Context;
 use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
+use crate::model::json;
 use crate::model::time::Time;
 
 /// The longest description, in bytes.
@@ -62,13 +65,62 @@ impl std::str::FromStr for Status {
 }
 
 /// Whether content may be kept as a delta on other content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+///
+/// As text `auto` or `never`. Read are also words that tell how deltas are made, where something
+/// else than the content decides it: `binary`, `dict` and `compress` mean `auto`, `none` means
+/// `never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum DeltaPolicy {
     /// As a delta wherever that is smaller and reading stays within its limits.
     #[default]
     Auto,
     /// Always whole. Equal content is still kept once.
     Never,
+}
+
+impl DeltaPolicy {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeltaPolicy::Auto => "auto",
+            DeltaPolicy::Never => "never",
+        }
+    }
+}
+
+impl std::fmt::Display for DeltaPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for DeltaPolicy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" | "binary" | "dict" | "compress" => Ok(DeltaPolicy::Auto),
+            "never" | "none" => Ok(DeltaPolicy::Never),
+            _ => {
+                let known = "auto, binary, dict, compress, never or none";
+                Err(Error::invalid("delta policy", text, known))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for DeltaPolicy {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<DeltaPolicy> for &'static str {
+    fn from(policy: DeltaPolicy) -> &'static str {
+        policy.as_str()
+    }
 }
 
 /// A snapshot to be stored.
@@ -105,38 +157,63 @@ impl Draft {
 
     /// A data snapshot of a JSON value: one artifact, `data`, of compact JSON with the members in
     /// the order of the value.
-    pub fn json(value: &impl Serialize) -> Result<Self> {
+    ///
+    /// Fails with `Invalid`, which tells as a JSON pointer where, for what JSON can't hold or nobody
+    /// could read back: numbers that are not finite, integers beyond 64 bits, two members of one
+    /// name, names that are no text, more than [`DEPTH_MAX`](crate::model::json::DEPTH_MAX) levels.
+    pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self> {
+        let value = json::value_of(value)?;
         let refuse = |why: serde_json::Error| Error::invalid("JSON value", "", why.to_string());
-        let value = serde_json::to_value(value).map_err(refuse)?;
         let content = serde_json::to_vec(&value).map_err(refuse)?;
-        let mut artifact = DraftArtifact::stored(ArtifactName::data(), MEDIA_JSON, content)?;
-        artifact.entries = match &value {
-            Value::Array(items) => Some(items.len() as u64),
-            Value::Object(members) => Some(members.len() as u64),
-            _ => None,
-        };
-        Ok(Draft::new().artifact(artifact))
+        Ok(Draft::lone(MEDIA_JSON, content, json::entries_of(&value)))
+    }
+
+    /// A data snapshot of JSON that is there as a text already: one artifact, `data`, of this text
+    /// byte for byte. Numbers keep all their digits, and members their order, also those of one name.
+    ///
+    /// Fails with `Invalid` where the text is not JSON, has half a surrogate pair (`\ud800` alone),
+    /// or more than [`DEPTH_MAX`](crate::model::json::DEPTH_MAX) levels.
+    pub fn json_text(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let entries = json::check_text(&text)?;
+        Ok(Draft::lone(MEDIA_JSON, text.into_bytes(), entries))
+    }
+
+    /// A draft without artifacts that says of itself what this snapshot says: context, tags,
+    /// description, user info, the version it is based on, status and time. Its version is made
+    /// unless told.
+    pub fn like(snapshot: &Snapshot) -> Self {
+        Draft {
+            time: Some(snapshot.created_at),
+            context: snapshot.context.clone(),
+            tags: snapshot.tags.iter().cloned().collect(),
+            description: snapshot.description.clone(),
+            user_info: snapshot.user_info.clone(),
+            based_on: snapshot.based_on.clone(),
+            status: Some(snapshot.status),
+            ..Draft::default()
+        }
     }
 
     /// A data snapshot of a text: one artifact, `data`, of its UTF-8 bytes.
     pub fn text(text: impl Into<String>) -> Self {
-        Draft::lone(MEDIA_TEXT, text.into().into_bytes())
+        Draft::lone(MEDIA_TEXT, text.into().into_bytes(), None)
     }
 
     /// A data snapshot of bytes: one artifact, `data`.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Draft::lone(MEDIA_BYTES, bytes.into())
+        Draft::lone(MEDIA_BYTES, bytes.into(), None)
     }
 
-    fn lone(media_type: &str, content: Vec<u8>) -> Self {
+    fn lone(media_type: &str, content: Vec<u8>, entries: Option<u64>) -> Self {
         Draft::new().artifact(DraftArtifact {
             name: ArtifactName::data(),
             media_type: media_type.to_owned(),
-            status: crate::model::artifact::ArtifactStatus::Stored,
+            status: ArtifactStatus::Stored,
             reason: None,
             took: None,
             content: Some(Given::Held(content.into())),
-            entries: None,
+            entries,
         })
     }
 
@@ -168,7 +245,8 @@ impl Draft {
         self
     }
 
-    /// Sets a field of its user info.
+    /// Sets a field of its user info. A `Value` made of a number that is not finite is null before
+    /// it comes here.
     pub fn info(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.user_info.insert(key.into(), value.into());
         self
@@ -274,7 +352,9 @@ impl Draft {
 }
 
 /// A stored snapshot: everything that is known about it but the content.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// Goes to JSON and back with serde. Members that this version does not know are passed over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Its name.

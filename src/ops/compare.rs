@@ -2,14 +2,15 @@
 //!
 //! Artifacts are paired by name; where each snapshot holds just one, these are a pair whatever
 //! they are called. Content of one hash is equal, and is not read. Content that is too large to be
-//! read as one is compared by its hash and size alone.
+//! read as one is compared by its hash and size alone. A page that had nothing to say is compared with
+//! one that had as a console log without messages.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result, What};
 use crate::format::diff::{self, BytesDiff, Comparison, Form};
-use crate::model::artifact::Artifact;
+use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::id::{ArtifactName, Version};
 use crate::model::snapshot::Snapshot;
 use crate::store::{CONTENT_BYTES_MAX, Repository};
@@ -70,12 +71,13 @@ pub struct Pair {
     pub before_bytes: Option<u64>,
     /// The bytes of the second, where it holds it.
     pub after_bytes: Option<u64>,
-    /// What differs in their content, where they hold different bytes.
+    /// What differs in their content, where they hold different bytes, or where one page spoke on
+    /// its console and the other had nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Comparison>,
 }
 
-/// Compares two snapshots, or one artifact of them.
+/// Compares two snapshots, or one artifact of them, in the forms that tell most.
 ///
 /// Fails with `NotFound` where a version is not there, or where neither holds the artifact, and
 /// with `Corrupt` where content can't be proved intact.
@@ -85,6 +87,20 @@ pub fn compare(
     after: &Version,
     artifact: Option<&ArtifactName>,
 ) -> Result<Compared> {
+    compare_as(repo, before, after, artifact, |form| form)
+}
+
+/// Does the same in forms of the caller's choice: `choose` is asked for each pair of artifacts that
+/// differ, with the form that fits their media types.
+///
+/// With [`Form::plain`] all that is JSON or text gives what a program can apply.
+pub fn compare_as(
+    repo: &Repository,
+    before: &Version,
+    after: &Version,
+    artifact: Option<&ArtifactName>,
+    choose: impl Fn(Form) -> Form,
+) -> Result<Compared> {
     let (first, second) = repo.read(|view| Ok((view.get(before)?, view.get(after)?)))?;
     let mut pairs = Vec::new();
     for (left, right) in pair_up(&first, &second) {
@@ -92,6 +108,7 @@ pub fn compare(
         if artifact.is_some_and(|wanted| *wanted != name) {
             continue;
         }
+        let both = left.zip(right);
         let (left, right) = (left.filter(holds), right.filter(holds));
         let standing = match (left, right) {
             (Some(left), Some(right)) if left.hash != right.hash => Standing::Changed,
@@ -99,11 +116,9 @@ pub fn compare(
             (None, Some(_)) => Standing::Added,
             _ => Standing::Same,
         };
-        let content = match (left, right) {
-            (Some(left), Some(right)) if standing == Standing::Changed => {
-                Some(contents(repo, (before, left), (after, right))?)
-            }
-            _ => None,
+        let content = match both.filter(|both| standing == Standing::Changed || was_silent(both)) {
+            Some((left, right)) => Some(contents(repo, (before, left), (after, right), &choose)?),
+            None => None,
         };
         pairs.push(Pair {
             name,
@@ -148,16 +163,32 @@ fn contents(
     repo: &Repository,
     (before, left): (&Version, &Artifact),
     (after, right): (&Version, &Artifact),
+    choose: impl Fn(Form) -> Form,
 ) -> Result<Comparison> {
     if left.bytes.max(right.bytes) > CONTENT_BYTES_MAX as u64 {
         let (before_bytes, after_bytes) = (left.bytes, right.bytes);
         return Ok(Comparison::Bytes(BytesDiff { equal: false, before_bytes, after_bytes }));
     }
-    let first = repo.content(before, left.name.as_str())?;
-    let second = repo.content(after, right.name.as_str())?;
+    let content = |version: &Version, artifact: &Artifact| match artifact.hash {
+        Some(_) => repo.content(version, artifact.name.as_str()),
+        None => Ok(Vec::new()),
+    };
+    let (first, second) = (content(before, left)?, content(after, right)?);
     let labels = (format!("{before}/{}", left.name), format!("{after}/{}", right.name));
-    let form = Form::of(&left.media_type).max(Form::of(&right.media_type));
+    let form = choose(form_of(left, right));
     Ok(diff::compare(&first, &second, (&labels.0, &labels.1), form))
+}
+
+/// The form that fits both artifacts.
+fn form_of(left: &Artifact, right: &Artifact) -> Form {
+    Form::of(&left.media_type).max(Form::of(&right.media_type))
+}
+
+/// Tells whether one of two console logs is there, and there was nothing to take for the other.
+fn was_silent((left, right): &(&Artifact, &Artifact)) -> bool {
+    let is_empty = |artifact: &Artifact| artifact.status == ArtifactStatus::Empty;
+    form_of(left, right) == Form::Console
+        && (is_empty(left) && holds(right) || is_empty(right) && holds(left))
 }
 
 fn fields(first: &Snapshot, second: &Snapshot) -> Vec<Field> {

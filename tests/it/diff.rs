@@ -170,6 +170,7 @@ fn what_lacks_a_form_is_compared_in_the_next() {
         Comparison::Json(_) => Form::Json,
         Comparison::Text(_) => Form::Text,
         Comparison::Bytes(_) => Form::Bytes,
+        other => panic!("{other:?}"),
     };
     assert_eq!(form(b"[1]", b"[2]", Form::Json), Form::Json);
     assert_eq!(form(b"[1]", b"[2]", Form::Text), Form::Text);
@@ -189,17 +190,26 @@ fn media_types_choose_a_form() {
     for (media_type, form) in [
         ("application/json", Form::Json),
         ("Application/JSON; charset=utf-8", Form::Json),
-        ("application/har+json", Form::Json),
-        ("application/x-ndjson", Form::Text),
+        ("application/ld+json", Form::Json),
+        ("application/har+json", Form::Requests),
+        ("application/x-ndjson", Form::Console),
         ("text/html", Form::Text),
         ("image/svg+xml", Form::Text),
         ("application/octet-stream", Form::Text),
-        ("image/png", Form::Bytes),
+        ("image/png", Form::Image),
+        ("image/JPEG", Form::Image),
+        ("image/webp", Form::Image),
+        ("image/gif", Form::Bytes),
         ("application/pdf", Form::Bytes),
     ] {
         assert_eq!(Form::of(media_type), form, "{media_type}");
     }
     assert_eq!(Form::Json.max(Form::Text), Form::Text);
+    assert_eq!(Form::Requests.max(Form::Json), Form::Json);
+    for form in [Form::Image, Form::Requests, Form::Console, Form::Json, Form::Text, Form::Bytes] {
+        assert_eq!(form.plain().plain(), form.plain());
+        assert!(form <= form.plain());
+    }
 }
 
 // Text

@@ -7,9 +7,14 @@
 mod capture;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_diff;
 mod codec;
 mod diff;
+mod entries;
 mod faults;
+mod image;
+mod input;
 mod large;
 mod lifecycle;
 mod model;

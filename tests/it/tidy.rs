@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -32,6 +32,7 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("chrono", &["src/model/time.rs"]),
     ("blake3", &["src/codec/"]),
     ("zstd", &["src/codec/"]),
+    ("image", &["src/format/image.rs"]),
     ("json_patch", &["src/format/"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),

@@ -300,11 +300,11 @@ pub struct Diff {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DiffFormat {
-    /// For people: changes of JSON one a line, texts as a unified diff
+    /// For people: one line a change of JSON, a request or a message, texts as a unified diff
     Text,
     /// Everything, as JSON
     Json,
-    /// What a program applies: an RFC 6902 patch for JSON, a unified diff for texts
+    /// What a program applies: an RFC 6902 patch for JSON (a HAR too), a unified diff for texts (a console log too)
     Patch,
 }
 

@@ -202,20 +202,14 @@ fn tags(snapshot: &Snapshot) -> String {
 }
 
 fn shown(compared: &compare::Compared) -> Vec<String> {
-    use tintype::format::diff::Comparison;
     let pair = |pair: &compare::Pair| {
         let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "nothing".to_owned(), size);
-        let lines = match &pair.content {
-            Some(Comparison::Text(text)) => {
-                format!(", {} lines added, {} removed", text.added, text.removed)
-            }
-            _ => String::new(),
-        };
         format!(
-            "  {}: {} → {}{lines}",
+            "  {}: {} → {}{}",
             pair.name,
             bytes(pair.before_bytes),
-            bytes(pair.after_bytes)
+            bytes(pair.after_bytes),
+            diff::count(pair)
         )
     };
     compared.artifacts.iter().map(pair).collect()
