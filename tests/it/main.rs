@@ -11,6 +11,7 @@ mod codec;
 mod diff;
 mod faults;
 mod model;
+mod png;
 #[cfg(feature = "cli")]
 mod readme;
 mod schema;

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -32,6 +32,8 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("chrono", &["src/model/time.rs"]),
     ("blake3", &["src/codec/"]),
     ("zstd", &["src/codec/"]),
+    ("preflate_rs", &["src/codec/png.rs"]),
+    ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
