@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+pub mod chunk;
 pub mod digest;
 pub mod frame;
 pub mod level;

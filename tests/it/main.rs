@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod capture;
+mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
 mod codec;
