@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::codec::frame::{self, Codec, Frame};
+use crate::codec::frame::{self, Codec, Form, Frame};
 use crate::codec::level::{self, DEPTH_MAX};
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::BlobHash;
@@ -191,14 +191,23 @@ pub(crate) fn read_on(
         let codec = codec(code).ok_or_else(|| damaged("is coded in a way that is not known"))?;
         held += data.len();
         steps.push((codec, bytes, data));
-        base = below.and_then(at_hand);
+        // What is at hand are contents, not opened forms.
+        base = below.filter(|_| codec.base_form() == Some(Form::Restored)).and_then(at_hand);
         next = below.filter(|_| base.is_none());
     }
     let mut content: Option<Vec<u8>> = None;
-    for (codec, bytes, data) in steps.into_iter().rev() {
+    while let Some((codec, bytes, data)) = steps.pop() {
         let on = content.as_deref().or(base.as_deref());
-        let decoded =
-            frame::decode(codec, &data, on, bytes).map_err(|error| damaged(&error.to_string()))?;
+        let wanted = match steps.last() {
+            Some((next, ..)) => next.base_form().unwrap_or(codec.form()),
+            None => Form::Restored,
+        };
+        let decoded = frame::decode(codec, &data, on, bytes)
+            .and_then(|decoded| match wanted {
+                Form::Opened => Ok(decoded),
+                Form::Restored => frame::restore(codec, decoded, bytes),
+            })
+            .map_err(|error| damaged(&error.to_string()))?;
         content = Some(decoded);
     }
     let content = content.unwrap_or_default();

@@ -36,13 +36,24 @@ proptest! {
     }
 
     #[test]
+    fn a_cold_frame_decodes_to_the_same_as_any((base, content) in edited()) {
+        for base in [None, Some(&base[..])] {
+            let frame = frame::encode_cold(&content, base);
+            prop_assert!(frame.data.len() <= content.len());
+            let back = frame::decode(frame.codec, &frame.data, base, content.len());
+            prop_assert_eq!(back.unwrap(), content.clone());
+        }
+    }
+
+    #[test]
     fn what_was_not_encoded_decodes_to_an_error_or_the_length_asked_for(
         data in prop::collection::vec(any::<u8>(), 0..200),
         base in content(),
         bytes in 0_usize..5_000,
     ) {
         for codec in Codec::ALL {
-            if let Ok(content) = frame::decode(codec, &data, Some(&base), bytes) {
+            let decoded = frame::decode(codec, &data, Some(&base), bytes);
+            if let Ok(content) = decoded.and_then(|found| frame::restore(codec, found, bytes)) {
                 prop_assert_eq!(content.len(), bytes);
             }
         }
@@ -71,6 +82,22 @@ fn a_frame_that_claims_more_than_was_recorded_is_an_error() {
     assert!(frame.data.len() < 1_000);
     for bytes in [0, 1, 1_000, (1 << 20) - 1, (1 << 20) + 1] {
         assert!(frame::decode(frame.codec, &frame.data, None, bytes).is_err());
+    }
+}
+
+#[test]
+fn a_cold_frame_is_smaller_and_needs_no_more_to_be_read() {
+    let words = ["kettle", "spoon", "enamel", "price", "quiet", "litre", "stove"];
+    let text = |seed: usize| {
+        let word = |n: usize| words[(n * n / 3 + n * seed) % words.len()];
+        (0..4_000).map(|n| format!("{} {}\n", word(n), n * seed % 97)).collect::<String>()
+    };
+    let (base, content) = (text(3).into_bytes(), text(4).into_bytes());
+    for base in [None, Some(&base[..])] {
+        let (usual, cold) = (frame::encode(&content, base), frame::encode_cold(&content, base));
+        assert!(cold.data.len() < usual.data.len());
+        let back = frame::decode(cold.codec, &cold.data, base, content.len()).unwrap();
+        assert_eq!(back, content);
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod capture;
+mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
@@ -18,6 +19,7 @@ mod input;
 mod large;
 mod lifecycle;
 mod model;
+mod png;
 #[cfg(feature = "cli")]
 mod readme;
 mod repair;

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -33,6 +33,8 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("blake3", &["src/codec/"]),
     ("zstd", &["src/codec/"]),
     ("image", &["src/format/image.rs"]),
+    ("preflate_rs", &["src/codec/png.rs"]),
+    ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
