@@ -318,7 +318,6 @@ fn pieces_that_are_removed_while_they_are_used_again_are_written_again() {
 
 #[test]
 fn leases_are_renewed_while_a_stream_takes_its_time() {
-    /// A clock that goes on three hours with each megabyte that is read.
     #[derive(Clone)]
     struct Slow(Arc<Mutex<Time>>);
     impl Clock for Slow {
@@ -326,23 +325,41 @@ fn leases_are_renewed_while_a_stream_takes_its_time() {
             *self.0.lock().unwrap()
         }
     }
-    struct Source<'c>(&'c [u8], Slow);
+    /// The clock goes on twenty minutes with each mebibyte that is read.
+    struct Source<'c> {
+        content: &'c [u8],
+        clock: Slow,
+        path: &'c Path,
+        read: usize,
+        least: &'c mut i64,
+    }
     impl Read for Source<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = buffer.len().min(1 << 20);
-            let mut now = self.1.0.lock().unwrap();
-            *now = now.plus(Duration::from_secs(3 * 3600 * count as u64 / (1 << 20)));
-            self.0.read(&mut buffer[..count])
+            let bytes = self.content.read(buffer)?;
+            let before = self.read >> 20;
+            self.read += bytes;
+            for _ in before..self.read >> 20 {
+                let mut now = self.clock.0.lock().unwrap();
+                *now = now.plus(Duration::from_secs(20 * 60));
+                // Far off where there is none yet.
+                let until = "SELECT coalesce(min(until_us), 1 << 62) FROM loose";
+                *self.least = (*self.least).min(count(self.path, until) - now.micros());
+            }
+            Ok(bytes)
         }
     }
     let clock = Slow(Arc::new(Mutex::new("2026-01-01".parse().unwrap())));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tintype.db");
     let repo = Repository::builder().clock(clock.clone()).init(&path).unwrap();
-    let content = noise(8, 40 << 20);
-    let staged = repo.stage(&Context::default(), &data(), Source(&content, clock.clone())).unwrap();
-    let least = count(&path, "SELECT min(until_us) FROM loose");
-    assert!(least >= clock.now().plus(LEASE).micros(), "all leases begin anew at the end");
+    let content = noise(8, 60 << 20);
+    let mut least = i64::MAX;
+    let source =
+        Source { content: &content, clock: clock.clone(), path: &path, read: 0, least: &mut least };
+    let staged = repo.stage(&Context::default(), &data(), source).unwrap();
+    assert!(least > LEASE.as_micros() as i64 / 2, "{least} microseconds are left of a lease");
+    let until = count(&path, "SELECT min(until_us) FROM loose");
+    assert!(until >= clock.now().plus(LEASE).micros(), "all leases begin anew at the end");
     repo.create(draft(staged)).unwrap();
 }
 
