@@ -27,7 +27,7 @@ fn main() {
         child.current_dir(folder.path()).args(args);
         child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
     };
-    assert!(run(&["init"]).wait().unwrap().success());
+    assert!(run(&["init", "--quiet"]).wait().unwrap().success());
     println!("{mib} MiB             MB/s    peak MiB   above the base");
     let base = measure("base", run(&["stats"]), 0, None, |_, mut output| drain(&mut output).0);
     let mut hashes = Vec::new();

@@ -56,16 +56,13 @@ pub(crate) fn stage(
     }
     let mut staging = Staging::begin(shared, draft, name)?;
     let mut cutter = Cutter::new();
-    let mut take = |staging: &mut Staging<'_>, bytes: &[u8]| -> Result<()> {
-        cutter.push(bytes);
-        while let Some(piece) = cutter.cut() {
+    let mut take = |staging: &mut Staging<'_>, mut bytes: &[u8]| -> Result<()> {
+        while let Some(piece) = cutter.feed(&mut bytes) {
             staging.add(piece)?;
         }
         Ok(())
     };
-    for part in head.chunks(READ_BYTES) {
-        take(&mut staging, part)?;
-    }
+    take(&mut staging, &head)?;
     drop(head);
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -76,7 +73,7 @@ pub(crate) fn stage(
             Err(error) => return Err(failed(error)),
         }
     }
-    if let Some(piece) = cutter.end() {
+    if let Some(piece) = cutter.finish() {
         staging.add(piece)?;
     }
     staging.end()

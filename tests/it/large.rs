@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use tintype::codec::chunk::{Cutter, PIECE_BYTES_MAX, PIECE_BYTES_MIN, PIECE_BYTES_USUAL};
+use tintype::codec::chunk::{PIECE_BYTES_AVERAGE, PIECE_BYTES_MAX};
 use tintype::ops::verify::{self, Depth};
 use tintype::store::{LEASE, UNCUT_BYTES_MAX};
 use tintype::{
@@ -71,38 +71,6 @@ fn change(path: &Path, sql: &str) {
     let conn = Connection::open(path).unwrap();
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     conn.execute_batch(sql).unwrap();
-}
-
-#[test]
-fn cuts_depend_on_the_bytes_alone_and_meet_again_behind_an_edit() {
-    let cut = |content: &[u8], steps: &[usize]| {
-        let (mut cutter, mut pieces, mut rest) = (Cutter::new(), Vec::new(), content);
-        for step in steps.iter().cycle() {
-            let (part, more) = rest.split_at(rest.len().min(*step));
-            cutter.push(part);
-            pieces.extend(std::iter::from_fn(|| cutter.cut()));
-            rest = more;
-            if rest.is_empty() {
-                break;
-            }
-        }
-        pieces.extend(cutter.end());
-        pieces
-    };
-    let mut content = noise(0, 24 << 20);
-    let pieces = cut(&content, &[1 << 20]);
-    assert!(pieces.concat() == content);
-    assert!((12..48).contains(&pieces.len()), "{}", pieces.len());
-    let (last, others) = pieces.split_last().unwrap();
-    assert!(last.len() <= PIECE_BYTES_MAX);
-    assert!(others.iter().all(|piece| (PIECE_BYTES_MIN..=PIECE_BYTES_MAX).contains(&piece.len())));
-    assert!(cut(&content, &[1_000_003, 77, 3 << 20]) == pieces);
-    assert!(cut(&content, &[usize::MAX]) == pieces);
-    content.splice(12 << 20..12 << 20, [1, 2, 3]);
-    let edited = cut(&content, &[1 << 20]);
-    assert!(edited.iter().filter(|piece| !pieces.contains(piece)).count() <= 4);
-    assert!(cut(&[], &[1]).is_empty());
-    assert!(cut(&[7], &[1]) == [[7]]);
 }
 
 #[test]
@@ -239,7 +207,7 @@ proptest! {
             // meet again.
             prop_assert!(stats.pieces <= before.pieces + 8, "{:?} {:?}", before, stats);
             if content.len() > UNCUT_BYTES_MAX {
-                let most = before.stored + (inserted + 5 * PIECE_BYTES_USUAL) as u64;
+                let most = before.stored + (inserted + 5 * PIECE_BYTES_AVERAGE) as u64;
                 prop_assert!(stats.stored <= most, "{:?} {:?}", before, stats);
             }
         }
@@ -350,7 +318,6 @@ fn pieces_that_are_removed_while_they_are_used_again_are_written_again() {
 
 #[test]
 fn leases_are_renewed_while_a_stream_takes_its_time() {
-    /// A clock that goes on three hours with each megabyte that is read.
     #[derive(Clone)]
     struct Slow(Arc<Mutex<Time>>);
     impl Clock for Slow {
@@ -358,23 +325,41 @@ fn leases_are_renewed_while_a_stream_takes_its_time() {
             *self.0.lock().unwrap()
         }
     }
-    struct Source<'c>(&'c [u8], Slow);
+    /// The clock goes on twenty minutes with each mebibyte that is read.
+    struct Source<'c> {
+        content: &'c [u8],
+        clock: Slow,
+        path: &'c Path,
+        read: usize,
+        least: &'c mut i64,
+    }
     impl Read for Source<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = buffer.len().min(1 << 20);
-            let mut now = self.1.0.lock().unwrap();
-            *now = now.plus(Duration::from_secs(3 * 3600 * count as u64 / (1 << 20)));
-            self.0.read(&mut buffer[..count])
+            let bytes = self.content.read(buffer)?;
+            let before = self.read >> 20;
+            self.read += bytes;
+            for _ in before..self.read >> 20 {
+                let mut now = self.clock.0.lock().unwrap();
+                *now = now.plus(Duration::from_secs(20 * 60));
+                // Far off where there is none yet.
+                let until = "SELECT coalesce(min(until_us), 1 << 62) FROM loose";
+                *self.least = (*self.least).min(count(self.path, until) - now.micros());
+            }
+            Ok(bytes)
         }
     }
     let clock = Slow(Arc::new(Mutex::new("2026-01-01".parse().unwrap())));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tintype.db");
     let repo = Repository::builder().clock(clock.clone()).init(&path).unwrap();
-    let content = noise(8, 40 << 20);
-    let staged = repo.stage(&Context::default(), &data(), Source(&content, clock.clone())).unwrap();
-    let least = count(&path, "SELECT min(until_us) FROM loose");
-    assert!(least >= clock.now().plus(LEASE).micros(), "all leases begin anew at the end");
+    let content = noise(8, 60 << 20);
+    let mut least = i64::MAX;
+    let source =
+        Source { content: &content, clock: clock.clone(), path: &path, read: 0, least: &mut least };
+    let staged = repo.stage(&Context::default(), &data(), source).unwrap();
+    assert!(least > LEASE.as_micros() as i64 / 2, "{least} microseconds are left of a lease");
+    let until = count(&path, "SELECT min(until_us) FROM loose");
+    assert!(until >= clock.now().plus(LEASE).micros(), "all leases begin anew at the end");
     repo.create(draft(staged)).unwrap();
 }
 
