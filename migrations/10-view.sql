@@ -1,6 +1,7 @@
 -- Some views as they are since there is more to see.
 DROP VIEW v_artifact;
 DROP VIEW v_event;
+DROP VIEW v_storage;
 
 CREATE VIEW v_artifact AS
 -- Each artifact of each snapshot, with what keeping its content costs.
@@ -43,6 +44,24 @@ FROM event
 LEFT JOIN snapshot ON snapshot.id = coalesce(event.snapshot_id, event.seq)
 ORDER BY event.seq;
 
+CREATE VIEW v_storage AS
+-- What each kind of artifact costs: the bytes that were given, those that are kept.
+SELECT
+  name.text AS artifact,
+  count(*) AS artifacts,
+  count(DISTINCT blob_id) AS blobs,
+  sum(bytes) AS bytes,
+  (SELECT sum(length(data)) FROM blob WHERE id IN (
+     SELECT a.blob_id FROM artifact AS a WHERE a.name_id = name.id
+     UNION
+     SELECT piece_id FROM piece JOIN artifact AS a ON a.blob_id = piece.blob_id WHERE a.name_id = name.id)) AS stored
+FROM artifact
+JOIN snapshot ON snapshot.id = snapshot_id AND forgotten_us IS NULL
+JOIN name ON name.id = name_id
+JOIN blob ON blob.id = blob_id
+GROUP BY name.id
+ORDER BY stored DESC;
+
 CREATE VIEW v_forgotten AS
 -- Snapshots that were forgotten, and can be had back until they are purged.
 SELECT
@@ -66,7 +85,8 @@ JOIN (
   WITH RECURSIVE below (id, path) AS (
     SELECT id, '' FROM place WHERE parent_id IS NULL
     UNION ALL
-    SELECT place.id, CASE below.path WHEN '' THEN place.name ELSE below.path || '/' || place.name END
+    SELECT place.id, below.path || CASE below.path WHEN '' THEN '' ELSE '/' END
+                     || replace(replace(replace(place.name, '%', '%25'), '/', '%2F'), '*', '%2A')
     FROM below JOIN place ON place.parent_id = below.id)
   SELECT id, path FROM below) AS named ON named.id = retention.place_id
 ORDER BY place;

@@ -81,6 +81,31 @@ pub(crate) fn ids(conn: &Connection, after: i64, limit: usize) -> Result<Vec<i64
     rows.collect::<rusqlite::Result<_>>().doing(doing)
 }
 
+/// The deltas on a base, in the order of their places.
+pub(crate) fn on(conn: &Connection, base: i64) -> Result<Vec<Row>> {
+    let doing = "looking for deltas";
+    let mut list = conn
+        .prepare_cached("SELECT id FROM blob WHERE base_id = ?1 ORDER BY position, id")
+        .doing(doing)?;
+    let ids = list
+        .query_map([base], |row| row.get(0))
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<i64>>>()
+        .doing(doing)?;
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        rows.extend(by_id(conn, id)?);
+    }
+    Ok(rows)
+}
+
+/// The frame of a blob.
+pub(crate) fn data(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
+    conn.prepare_cached("SELECT data FROM blob WHERE id = ?1")
+        .and_then(|mut find| find.query_row([row.id], |row| row.get(0)))
+        .doing("reading content")
+}
+
 /// A piece of content in a chain of deltas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -158,6 +183,27 @@ pub(crate) fn read_on(
     row: &Row,
     at_hand: &dyn Fn(i64) -> Option<Arc<[u8]>>,
 ) -> Result<Vec<u8>> {
+    let content = decode(conn, row, at_hand, Form::Restored)?;
+    if frame::hash(&content) != row.hash {
+        return Err(Corruption::of_blob(row.hash, "does not match its hash").into());
+    }
+    Ok(content)
+}
+
+/// Decodes a blob to the form that its frame holds: a picture that is opened up stays so. That is
+/// not compared with its hash.
+pub(crate) fn decoded(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
+    let form = codec(row.codec).map_or(Form::Restored, Codec::form);
+    decode(conn, row, &|_| None, form)
+}
+
+/// Decodes a blob through its chain.
+fn decode(
+    conn: &Connection,
+    row: &Row,
+    at_hand: &dyn Fn(i64) -> Option<Arc<[u8]>>,
+    form: Form,
+) -> Result<Vec<u8>> {
     let damaged = |detail: &str| Error::from(Corruption::of_blob(row.hash, detail));
     let mut steps: Vec<(Codec, usize, Vec<u8>)> = Vec::new();
     let mut base: Option<Arc<[u8]>> = None;
@@ -200,7 +246,7 @@ pub(crate) fn read_on(
         let on = content.as_deref().or(base.as_deref());
         let wanted = match steps.last() {
             Some((next, ..)) => next.base_form().unwrap_or(codec.form()),
-            None => Form::Restored,
+            None => form,
         };
         let decoded = frame::decode(codec, &data, on, bytes)
             .and_then(|decoded| match wanted {
@@ -210,11 +256,7 @@ pub(crate) fn read_on(
             .map_err(|error| damaged(&error.to_string()))?;
         content = Some(decoded);
     }
-    let content = content.unwrap_or_default();
-    if frame::hash(&content) != row.hash {
-        return Err(damaged("does not match its hash"));
-    }
-    Ok(content)
+    Ok(content.unwrap_or_default())
 }
 
 /// The codec of a code in the file.

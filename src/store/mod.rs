@@ -22,6 +22,7 @@ mod prepare;
 mod query;
 mod reader;
 pub(crate) mod rebase;
+pub(crate) mod repack;
 pub(crate) mod replace;
 pub(crate) mod replay;
 mod retention;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::codec::frame;
+use crate::codec::frame::{self, Codec, Form};
 use crate::error::{Error, Result};
 use crate::model::artifact::{DraftArtifact, Given};
 use crate::model::context::Context;
@@ -215,6 +215,10 @@ pub(crate) fn base_for(
         return Ok(Base::Here(slot, base));
     }
     let Some(row) = blobs::find(conn, &slot.base.hash)? else { return Ok(Base::OnItsWay) };
+    if blobs::codec(row.codec).map(Codec::form) == Some(Form::Opened) {
+        // To close a picture takes long, and compressed pixels have nothing in common.
+        return Ok(Base::None);
+    }
     match blobs::read(conn, &row) {
         Ok(base) => {
             let base: Arc<[u8]> = base.into();

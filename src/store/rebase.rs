@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use crate::codec::frame::{self, Codec, Form};
 use crate::error::{Error, Result};
 use crate::store::blobs::{self, Encoded, Link, Row, Slot};
 use crate::store::sqlite::Doing;
@@ -64,7 +65,7 @@ pub(crate) fn plan(conn: &Connection, base: i64) -> Result<Option<Plan>> {
 
 fn fill(conn: &Connection, row: &Row, plan: &mut Plan) -> Result<()> {
     let base = row.id;
-    let deltas = on(conn, base)?;
+    let deltas = blobs::on(conn, base)?;
     let bytes: u64 = deltas.iter().map(|delta| delta.bytes).sum();
     if deltas.len() > DELTAS_MAX || bytes > BYTES_MAX {
         return Ok(());
@@ -78,31 +79,65 @@ fn fill(conn: &Connection, row: &Row, plan: &mut Plan) -> Result<()> {
     }
     let mut onto = match below {
         None => None,
-        Some(below) => Some((blobs::read(conn, &below)?, below)),
+        Some(below) => Some(Onto::read(conn, below)?),
     };
     for delta in deltas {
-        let content = blobs::read(conn, &delta)?;
-        let slot = onto.as_ref().map(|(content, below)| {
-            let link = Link {
-                hash: below.hash,
-                position: below.position,
-                depth: below.depth,
-                chain_bytes: 0,
-            };
-            (Slot { base: link, position: delta.position }, Arc::from(content.as_slice()))
-        });
-        let encoded = blobs::encode(&content, slot)?;
+        let one = Onto::read(conn, delta)?;
+        let encoded = one.encode(onto.as_ref())?;
         let whole = encoded.slot.is_none();
         plan.swaps.push(Swap {
-            row: delta.clone(),
-            onto: onto.as_ref().filter(|_| !whole).map(|(_, below)| below.clone()),
+            row: one.row.clone(),
+            onto: onto.as_ref().filter(|_| !whole).map(|onto| onto.row.clone()),
             encoded,
         });
         if onto.is_none() {
-            onto = Some((content, Row { depth: 0, ..delta }));
+            onto = Some(Onto { row: Row { depth: 0, ..one.row }, ..one });
         }
     }
     Ok(())
+}
+
+/// A content that deltas are made on, in the forms that they may need.
+struct Onto {
+    row: Row,
+    content: Arc<[u8]>,
+    /// Of a picture that is opened up.
+    opened: Option<Vec<u8>>,
+}
+
+impl Onto {
+    fn read(conn: &Connection, row: Row) -> Result<Self> {
+        let content = blobs::read(conn, &row)?.into();
+        let is_opened = blobs::codec(row.codec).map(Codec::form) == Some(Form::Opened);
+        let opened = is_opened.then(|| blobs::decoded(conn, &row)).transpose()?;
+        Ok(Onto { row, content, opened })
+    }
+
+    /// Encodes it anew: a picture that is opened up stays so, where it can.
+    fn encode(&self, onto: Option<&Onto>) -> Result<Encoded> {
+        let slot = onto.map(|onto| Slot {
+            base: Link {
+                hash: onto.row.hash,
+                position: onto.row.position,
+                depth: onto.row.depth,
+                chain_bytes: 0,
+            },
+            position: self.row.position,
+        });
+        if let Some(opened) = &self.opened {
+            let base = onto.and_then(|onto| onto.opened.as_deref());
+            let bytes = self.content.len();
+            if let Some(frame) = frame::encode_opened(opened, base, bytes) {
+                let decoded = frame::decode(frame.codec, &frame.data, base, bytes)
+                    .and_then(|decoded| frame::restore(frame.codec, decoded, bytes));
+                if decoded.as_deref() == Ok(&*self.content) {
+                    let slot = slot.filter(|_| frame.codec == Codec::OpenedDelta);
+                    return Ok(Encoded { frame, slot });
+                }
+            }
+        }
+        blobs::encode(&self.content, slot.zip(onto.map(|onto| onto.content.clone())))
+    }
 }
 
 fn base_of(conn: &Connection, row: &Row) -> Result<Option<Row>> {
@@ -117,24 +152,6 @@ fn only_leads_on(conn: &Connection, blob: i64) -> Result<bool> {
     )
     .and_then(|mut find| find.query_row([blob], |row| row.get(0)))
     .doing("making deltas anew")
-}
-
-/// The deltas on a base, in the order of their places.
-fn on(conn: &Connection, base: i64) -> Result<Vec<Row>> {
-    let doing = "looking for deltas";
-    let mut list = conn
-        .prepare_cached("SELECT id FROM blob WHERE base_id = ?1 ORDER BY position, id")
-        .doing(doing)?;
-    let ids = list
-        .query_map([base], |row| row.get(0))
-        .doing(doing)?
-        .collect::<rusqlite::Result<Vec<i64>>>()
-        .doing(doing)?;
-    let mut rows = Vec::with_capacity(ids.len());
-    for id in ids {
-        rows.extend(blobs::by_id(conn, id)?);
-    }
-    Ok(rows)
 }
 
 /// Whether nothing has changed since a plan was made: nobody holds the base, its deltas are those
@@ -154,7 +171,7 @@ pub(crate) fn still_holds(conn: &Connection, plan: &Plan) -> Result<bool> {
     if plan.swaps.is_empty() {
         return Ok(true);
     }
-    let now: Vec<_> = on(conn, plan.base)?.iter().map(|row| (row.id, row.hash)).collect();
+    let now: Vec<_> = blobs::on(conn, plan.base)?.iter().map(|row| (row.id, row.hash)).collect();
     let then: Vec<_> = plan.swaps.iter().map(|swap| (swap.row.id, swap.row.hash)).collect();
     if now != then {
         return Ok(false);

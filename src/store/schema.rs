@@ -27,7 +27,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/06-tag.sql"),
     include_str!("../../migrations/07-view.sql"),
     include_str!("../../migrations/08-retention.sql"),
-    include_str!("../../migrations/09-piece.sql"),
+    include_str!("../../migrations/09-content.sql"),
     include_str!("../../migrations/10-view.sql"),
 ];
 

@@ -21,7 +21,7 @@ use crate::store::prepare::Prepared;
 use crate::store::schema;
 use crate::store::sqlite::Doing;
 use crate::store::stats::{self, Stats};
-use crate::store::{create, forget, query, rebase, retention, snapshots, tags};
+use crate::store::{blobs, create, forget, query, rebase, retention, snapshots, tags};
 
 /// One stable view of the store.
 pub struct View<'c> {
@@ -69,6 +69,11 @@ impl View<'_> {
     /// What is said about keeping snapshots, place by place.
     pub fn retention(&self) -> Result<Vec<(Place, Keep)>> {
         retention::all(self.conn)
+    }
+
+    /// The content of a blob.
+    pub(crate) fn content_of(&self, row: &blobs::Row) -> Result<Vec<u8>> {
+        blobs::read(self.conn, row)
     }
 
     /// The bytes of the file.

@@ -15,3 +15,8 @@ CREATE TABLE loose (
   until_us  INTEGER,          -- on its way in: to be left alone until then
   settled   INTEGER NOT NULL CHECK (settled IN (0, 1)) -- 1: making its deltas anew would win nothing
 ) STRICT;
+
+CREATE TABLE repacked (
+  -- Contents up to this one were made as small as can be: one row, or none.
+  blob_id  INTEGER PRIMARY KEY
+) STRICT;
