@@ -238,6 +238,8 @@ pub enum What {
     Artifact,
     /// A tag.
     Tag,
+    /// A snapshot that was forgotten and is not purged, by its version.
+    Forgotten,
 }
 
 impl fmt::Display for What {
@@ -246,6 +248,7 @@ impl fmt::Display for What {
             What::Snapshot => "snapshot",
             What::Artifact => "artifact",
             What::Tag => "tag",
+            What::Forgotten => "forgotten snapshot",
         })
     }
 }

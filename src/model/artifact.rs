@@ -56,7 +56,7 @@ impl ArtifactStatus {
 }
 
 /// An artifact of a stored snapshot: what it is, and what keeping it costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Artifact {
     /// Its name within the snapshot.

@@ -90,6 +90,7 @@ pub struct Draft {
     pub(crate) description: Option<String>,
     pub(crate) user_info: Map<String, Value>,
     pub(crate) based_on: Option<Version>,
+    pub(crate) based_on_latest: bool,
     pub(crate) delta: DeltaPolicy,
     pub(crate) status: Option<Status>,
     pub(crate) artifacts: Vec<DraftArtifact>,
@@ -188,6 +189,15 @@ impl Draft {
     /// the newest content of the same place is.
     pub fn based_on(mut self, version: impl Into<Version>) -> Self {
         self.based_on = Some(version.into());
+        self.based_on_latest = false;
+        self
+    }
+
+    /// Says that it comes from the snapshot of its place that was stored last before it, whatever
+    /// their times; where there is none yet, it comes from nothing.
+    pub fn based_on_latest(mut self) -> Self {
+        self.based_on = None;
+        self.based_on_latest = true;
         self
     }
 
@@ -272,7 +282,7 @@ impl Draft {
 }
 
 /// A stored snapshot: everything that is known about it but the content.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Its name.

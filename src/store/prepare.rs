@@ -13,7 +13,7 @@ use crate::model::snapshot::{DeltaPolicy, Draft};
 use crate::model::time::Time;
 use crate::store::blobs::{self, CONTENT_BYTES_MAX, Encoded, Link, Slot};
 use crate::store::lanes::{End, Lane, Lanes};
-use crate::store::{Shared, snapshots};
+use crate::store::{Shared, contexts, snapshots};
 
 /// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
 #[derive(Debug)]
@@ -166,7 +166,18 @@ pub(crate) fn chain_for(
     }
     let newest = match &draft.based_on {
         Some(base) => snapshots::counterpart(conn, base, &artifact.name)?,
-        None => snapshots::newest_in_lane(conn, &draft.context, &artifact.name)?,
+        None => match snapshots::newest_in_lane(conn, &draft.context, &artifact.name)? {
+            Some(newest) => Some(newest),
+            // Its only artifact may have another name than that of the snapshot before.
+            None if draft.based_on_latest => match contexts::find_place(conn, &draft.context)? {
+                Some(place) => match snapshots::newest_in_place(conn, place)? {
+                    Some(latest) => snapshots::counterpart(conn, &latest, &artifact.name)?,
+                    None => None,
+                },
+                None => None,
+            },
+            None => None,
+        },
     };
     match newest.map(|blob| blobs::chain(conn, blob)) {
         None => Ok(Arc::new([])),

@@ -15,6 +15,7 @@ mod model;
 #[cfg(feature = "cli")]
 mod readme;
 mod schema;
+mod seed;
 mod store;
 mod support;
 mod tidy;
