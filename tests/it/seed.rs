@@ -613,3 +613,51 @@ fn each_kind_of_failure_is_told_apart_and_says_what_was_asked() {
         assert!(told.1.contains(words) && !told.1.ends_with('.'), "{}", told.1);
     }
 }
+
+// All of them
+
+#[test]
+fn every_documented_call_has_its_row_in_the_readme() {
+    let readme = include_str!("../../README.md");
+    for call in [
+        "create_snapshot_manager",
+        "SnapshotManager",
+        "storage_backend",
+        "delta_strategy",
+        "max_snapshots",
+        "SnapshotMetadata",
+        "to_dict",
+        "from_dict",
+        "update_integrity_info",
+        "_initialize_storage",
+        "_load_registry",
+        "_save_registry",
+        "_save_data_to_file",
+        "_load_data_from_file",
+        "create_snapshot",
+        "create_delta_snapshot",
+        "get_snapshot",
+        "get_delta_snapshot",
+        "get_latest_snapshot",
+        "get_snapshot_by_tag",
+        "list_snapshots",
+        "list_versions",
+        "list_tags",
+        "tag_snapshot",
+        "untag_snapshot",
+        "delete_snapshot",
+        "_enforce_snapshot_limit",
+        "compare_snapshots",
+        "export_snapshot",
+        "import_snapshot",
+        "cleanup",
+        "__del__",
+        "clear_all",
+        "SnapshotError",
+        "VersioningError",
+        "SnapshotNotFoundError",
+    ] {
+        let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{call}"));
+        assert!(readme.lines().any(row), "{call} has no row in README.md");
+    }
+}

@@ -20,10 +20,7 @@ pub fn forget(repo: &Repository, args: Forget, out: &Out) -> Run {
     let query = Query::context(args.context.unwrap_or_default());
     let query = args.tags.into_iter().fold(query, Query::tag);
     let plan = forget::plan(repo, &args.keep.into(), &query)?;
-    if plan.groups.is_empty() {
-        out.note("no snapshot fits");
-    }
-    carry_out(repo, &plan, args.dry_run, out)
+    carry_out(repo, &plan, args.dry_run, "no snapshot fits", out)
 }
 
 /// The versions that words mean, each once.
@@ -71,9 +68,13 @@ fn named(repo: &Repository, words: &[Selector], dry_run: bool, out: &Out) -> Run
     Ok(Done::Ok)
 }
 
-/// Prints a plan, and carries it out unless it is only to be looked at.
-pub fn carry_out(repo: &Repository, plan: &Plan, dry_run: bool, out: &Out) -> Run {
+/// Prints a plan, or that it is empty, and carries it out unless it is only to be looked at.
+pub fn carry_out(repo: &Repository, plan: &Plan, dry_run: bool, empty: &str, out: &Out) -> Run {
     if !out.json {
+        if plan.groups.is_empty() {
+            out.note(empty);
+            return Ok(Done::Ok);
+        }
         let all = dry_run || out.verbose;
         let groups = plan.groups.iter().filter(|group| all || !group.forgotten.is_empty());
         groups.into_iter().try_for_each(|group| print(group, all, out))?;

@@ -15,12 +15,8 @@ pub fn retention(repo: &Repository, what: Retention, out: &Out) -> Run {
         Retention::Unset { context } => unset(repo, &context, out),
         Retention::Apply { context, dry_run } => {
             let plan = forget::plan_retention(repo, &Query::context(context))?;
-            if plan.groups.is_empty() {
-                out.note(
-                    "nothing is said about what is kept there; say it with: tintype retention set",
-                );
-            }
-            carry_out(repo, &plan, dry_run, out)
+            let empty = "nothing is said of what is kept there; say it with: tintype retention set";
+            carry_out(repo, &plan, dry_run, empty, out)
         }
     }
 }
@@ -52,10 +48,8 @@ fn set(repo: &Repository, place: &Place, keep: &Keep, out: &Out) -> Run {
         out.object(json!({"place": place, "keep": keep}))?;
         return Ok(Done::Ok);
     }
-    out.note(plain(&format!(
-        "kept in {place}: {keep}; this takes effect at the next snapshot in a place, or at once with: \
-         tintype retention apply"
-    )));
+    out.note(plain(&format!("kept in {place}: {keep}")));
+    out.note("  from the next snapshot in a place on, or at once with: tintype retention apply");
     Ok(Done::Ok)
 }
 
