@@ -16,7 +16,7 @@ pub struct Stats {
     pub snapshots: u64,
     /// Artifacts of them that have content.
     pub artifacts: u64,
-    /// Places that snapshots belong to.
+    /// Places that these snapshots belong to.
     pub places: u64,
     /// Contents, each counted once.
     pub blobs: u64,
@@ -58,7 +58,8 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
     conn.query_row(
         "SELECT
            (SELECT count(*) FROM snapshot WHERE forgotten_us IS NULL),
-           (SELECT count(*) FROM place WHERE level = 4),
+           (SELECT count(*) FROM place WHERE level = 4 AND EXISTS (
+              SELECT 1 FROM snapshot WHERE place_id = place.id AND forgotten_us IS NULL)),
            (SELECT count(*) FROM blob),
            (SELECT count(*) FROM blob WHERE base_id IS NOT NULL),
            (SELECT coalesce(max(depth), 0) FROM blob),
