@@ -609,6 +609,49 @@ fn events_are_listed_by_snapshot_kind_and_time_and_a_part_at_a_time() {
     assert_eq!(shell.json("events --kind purge")[0]["detail"], json!({"purged": [[2, "v1"]]}));
 }
 
+// The store
+
+#[test]
+fn whoever_changes_a_locked_store_waits_as_long_as_told_and_whoever_looks_does_not() {
+    let shell = week();
+    shell.done("forget v1");
+    shell.done("retention set --keep-last 2 --context shop.example");
+    let other = shell.store();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for line in [
+        "forget v2",
+        "forget --keep-last 2",
+        "undelete v1",
+        "pin v2",
+        "unpin v2",
+        "retention set --keep-last 3",
+        "retention unset --context shop.example",
+        "retention apply",
+        "gc",
+        "clear --yes",
+    ] {
+        let line = format!("{line} --busy-timeout 0.05");
+        let run = shell.run(&line);
+        assert_eq!(run.code, 11, "{line}: {}", run.err);
+        assert!(run.err.contains("--busy-timeout SECONDS"), "{line}: {}", run.err);
+        assert_eq!(shell.run(&format!("{line} --json")).code, 11, "{line}");
+    }
+    for line in [
+        "forget v2 --dry-run",
+        "forget --keep-last 2 --dry-run",
+        "retention apply --dry-run",
+        "retention show",
+        "gc --dry-run --now",
+        "clear --dry-run",
+        "events",
+        "list --forgotten",
+    ] {
+        shell.done(&format!("{line} --busy-timeout 0.05"));
+    }
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(live(&shell), "v2 v3 v4 v5 w1");
+}
+
 // How it speaks
 
 #[test]
