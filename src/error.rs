@@ -251,6 +251,8 @@ pub enum What {
     Tag,
     /// Content that was staged, by its hash: it was not stored within the time that it is kept for.
     Staged,
+    /// A snapshot that was forgotten and is not purged, by its version.
+    Forgotten,
 }
 
 impl fmt::Display for What {
@@ -260,6 +262,7 @@ impl fmt::Display for What {
             What::Artifact => "artifact",
             What::Tag => "tag",
             What::Staged => "staged content",
+            What::Forgotten => "forgotten snapshot",
         })
     }
 }

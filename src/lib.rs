@@ -27,6 +27,8 @@
 //!   as [one](Repository::reader).
 //! - A [`Tag`] is put on a snapshot and taken off it. A [`Query`] finds snapshots, a [`Selector`]
 //!   one of them.
+//! - A snapshot goes in two steps: it is forgotten, by name or by the rules of a [`Keep`], and can be
+//!   had back; later it is purged. What carries the tag `pinned` is not forgotten.
 //! - Each change is an event of the log, which ties it to all events before.
 //!
 //! A [`Draft`] is what a snapshot is made from. [`Repository::create`] prepares it (checks, hashes
@@ -68,7 +70,7 @@
 //! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log |
 //! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
-//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::verify`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::{Error, Result};
 use crate::model::id::Version;
 use crate::model::time::Time;
 
@@ -66,6 +67,17 @@ impl EventKind {
     }
 }
 
+impl std::str::FromStr for EventKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        EventKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            Error::invalid("kind of event", text, format!("known are {}", known.join(", ")))
+        })
+    }
+}
+
 /// A change, as the log tells of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -87,10 +99,12 @@ pub struct Event {
 pub struct EventQuery {
     /// Only those that come after this one in the order of the list.
     pub after: Option<u64>,
-    /// Only those of this snapshot.
+    /// Only those of this snapshot, which may be forgotten.
     pub version: Option<Version>,
     /// Only those of this kind.
     pub kind: Option<EventKind>,
+    /// Only those that were written down at this time or later.
+    pub since: Option<Time>,
     /// At most so many.
     pub limit: usize,
     /// The oldest first.
@@ -100,6 +114,13 @@ pub struct EventQuery {
 impl Default for EventQuery {
     fn default() -> Self {
         let limit = crate::model::query::LIMIT_DEFAULT;
-        EventQuery { after: None, version: None, kind: None, limit, oldest_first: false }
+        EventQuery {
+            after: None,
+            version: None,
+            kind: None,
+            since: None,
+            limit,
+            oldest_first: false,
+        }
     }
 }

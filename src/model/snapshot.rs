@@ -144,6 +144,7 @@ pub struct Draft {
     pub(crate) based_on: Option<Version>,
     /// Whether the version that it is based on need not be here: it was taken over.
     pub(crate) base_elsewhere: bool,
+    pub(crate) based_on_latest: bool,
     pub(crate) delta: DeltaPolicy,
     pub(crate) status: Option<Status>,
     pub(crate) artifacts: Vec<DraftArtifact>,
@@ -268,6 +269,15 @@ impl Draft {
     /// the newest content of the same place is.
     pub fn based_on(mut self, version: impl Into<Version>) -> Self {
         self.based_on = Some(version.into());
+        self.based_on_latest = false;
+        self
+    }
+
+    /// Says that it comes from the snapshot of its place that was stored last before it, whatever
+    /// their times; where there is none yet, it comes from nothing.
+    pub fn based_on_latest(mut self) -> Self {
+        self.based_on = None;
+        self.based_on_latest = true;
         self
     }
 

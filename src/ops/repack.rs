@@ -112,6 +112,7 @@ fn chains(
             let laid = chain.lay(&|row| repo.read(|view| view.content_of(row)), &mut step);
             let Some(laid) = unless_damaged(laid, report)? else { continue };
             if put(repo, report, |tx| repack::put(tx.conn, &laid))? {
+                repo.forget_chains();
                 report.chains += 1;
                 report.blobs += count;
             }

@@ -28,6 +28,12 @@ pub(crate) fn create(
     let version = free_version(conn, prepared)?;
     let id = log.next_seq();
     let mut receipt = Receipt { version: version.clone(), artifacts: Vec::new() };
+    let place = contexts::intern_place(conn, &draft.context)?;
+    let session = contexts::intern_session(conn, &draft.context)?;
+    let based_on = match draft.based_on_latest {
+        true => snapshots::newest_in_place(conn, place)?,
+        false => draft.based_on.clone(),
+    };
     let mut record = Record {
         id,
         version: version.to_string(),
@@ -36,7 +42,7 @@ pub(crate) fn create(
         context: draft.context.clone(),
         status: snapshots::code(&Status::ALL, draft.status.unwrap_or(Status::Complete)),
         forgotten: None,
-        based_on: draft.based_on.as_ref().map(Version::to_string),
+        based_on: based_on.as_ref().map(Version::to_string),
         description: draft.description.clone(),
         user_info: Some(&draft.user_info)
             .filter(|info| !info.is_empty())
@@ -44,8 +50,6 @@ pub(crate) fn create(
         tags: Vec::new(),
         artifacts: Vec::new(),
     };
-    let place = contexts::intern_place(conn, &draft.context)?;
-    let session = contexts::intern_session(conn, &draft.context)?;
     conn.prepare_cached(
         "INSERT INTO snapshot (id, version, created_us, place_id, session_id, status, based_on,
                                description, user_info, chosen)

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use crate::codec::digest::{Digest, Fields};
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Error, Result, What};
 use crate::model::event::{self, EventKind, EventQuery};
 use crate::model::time::Time;
 use crate::store::snapshots;
@@ -204,7 +204,10 @@ pub(crate) fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Ev
 pub(crate) fn find(conn: &Connection, query: &EventQuery) -> Result<Vec<event::Event>> {
     let doing = "reading the log";
     let snapshot = match &query.version {
-        Some(version) => Some(snapshots::require(conn, version)?),
+        Some(version) => {
+            let id = snapshots::id_of(conn, version)?;
+            Some(id.ok_or_else(|| Error::not_found(What::Snapshot, version))?)
+        }
         None => None,
     };
     let (after, order) = match query.oldest_first {
@@ -215,7 +218,8 @@ pub(crate) fn find(conn: &Connection, query: &EventQuery) -> Result<Vec<event::E
         "SELECT seq, at_us, kind, version, detail FROM event
          LEFT JOIN snapshot ON snapshot.id = coalesce(snapshot_id, seq) WHERE ",
         after,
-        " AND (?2 IS NULL OR snapshot_id = ?2 OR seq = ?2) AND (?3 IS NULL OR kind = ?3) ",
+        " AND (?2 IS NULL OR snapshot_id = ?2 OR seq = ?2) AND (?3 IS NULL OR kind = ?3)
+           AND (?5 IS NULL OR at_us >= ?5) ",
         order,
         " LIMIT ?4",
     ]
@@ -224,9 +228,10 @@ pub(crate) fn find(conn: &Connection, query: &EventQuery) -> Result<Vec<event::E
     let after = query.after.map_or(start, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let kind = query.kind.map(|kind| kind as i64);
+    let since = query.since.map(Time::micros);
     let mut list = conn.prepare_cached(&sql).doing(doing)?;
     let rows = list
-        .query_map(params![after, snapshot, kind, limit], |row| {
+        .query_map(params![after, snapshot, kind, limit, since], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .doing(doing)?

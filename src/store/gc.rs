@@ -261,6 +261,17 @@ pub(crate) fn replace(conn: &Connection, plan: &rebase::Plan, freed: &mut Freed)
     Ok(true)
 }
 
+/// How much content is on its way in: how many, and the bytes that they take.
+pub(crate) fn in_flight(conn: &Connection) -> Result<(u64, u64)> {
+    conn.query_row(
+        "SELECT count(*), coalesce(sum(length(data)), 0)
+         FROM loose JOIN blob ON blob.id = blob_id WHERE until_us IS NOT NULL",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+    .doing("counting content that is on its way in")
+}
+
 /// How much content is kept for its deltas alone: how many, and the bytes that they take.
 pub(crate) fn kept_for_deltas(conn: &Connection) -> Result<(u64, u64)> {
     conn.query_row(

@@ -74,6 +74,11 @@ impl Lanes {
         }
     }
 
+    /// Forgets all chains: they were laid anew.
+    pub(crate) fn forget_chains(&self) {
+        self.known().chains.clear();
+    }
+
     /// Content by its hash, where it is at hand.
     pub(crate) fn content(&self, hash: &BlobHash) -> Option<Arc<[u8]>> {
         self.known().contents.get(hash).cloned()

@@ -81,11 +81,12 @@ const BUSY_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 pub struct Builder {
     clock: Arc<dyn Clock>,
     busy_timeout: Duration,
+    retention: Option<Keep>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Builder { clock: Arc::new(SystemClock), busy_timeout: BUSY_TIMEOUT }
+        Builder { clock: Arc::new(SystemClock), busy_timeout: BUSY_TIMEOUT, retention: None }
     }
 }
 
@@ -102,10 +103,30 @@ impl Builder {
         self
     }
 
+    /// Says what is kept in each place of the store, where nothing else is said of the place: it is
+    /// said in the file when the store is made or opened, unless it is said there already. As with
+    /// [`Transaction::set_retention`] it is applied to a place when a snapshot is stored there.
+    ///
+    /// Opening and making the store fail with `Invalid` where a rule would keep nothing.
+    pub fn retention(mut self, keep: Keep) -> Self {
+        self.retention = Some(keep);
+        self
+    }
+
+    /// Keeps the newest so many snapshots of each place, or all of them with 0: a short form of
+    /// [`retention`](Builder::retention).
+    pub fn max_snapshots(self, count: u32) -> Self {
+        self.retention(match count {
+            0 => Keep::all(),
+            count => Keep::last(count),
+        })
+    }
+
     /// Opens the store at `path`, bringing an older one to the present schema.
     ///
     /// Fails with `NoStore`, `NotAStore` or `NewerStore`, and then changes nothing.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Repository> {
+        self.check()?;
         schema::find(path.as_ref())?;
         self.start(Location::File(path.as_ref().to_owned()), None, None)
     }
@@ -130,6 +151,7 @@ impl Builder {
     ///
     /// Fails with `StoreExists` where anything stands there.
     pub fn init(self, path: impl AsRef<Path>) -> Result<Repository> {
+        self.check()?;
         sqlite::be_patient(self.busy_timeout);
         let location = Location::File(path.as_ref().to_owned());
         schema::create(&location, self.clock.now())
@@ -143,6 +165,7 @@ impl Builder {
     /// open, so a thread must not write from within a view of its own.
     pub fn in_memory(self) -> Result<Repository> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
+        self.check()?;
         sqlite::be_patient(self.busy_timeout);
         let name = format!("tintype-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let location = Location::Memory(name);
@@ -152,11 +175,17 @@ impl Builder {
 
     /// Makes a store in a new folder for temporary files, gone with its last handle.
     pub fn temporary(self) -> Result<Repository> {
+        self.check()?;
         sqlite::be_patient(self.busy_timeout);
         let folder = temporary_folder(&std::env::temp_dir())?;
         let location = Location::File(folder.path().join("tintype.db"));
         schema::create(&location, self.clock.now())?;
         self.start(location, None, Some(folder))
+    }
+
+    /// Refuses what can't be, before anything is made.
+    fn check(&self) -> Result<()> {
+        self.retention.as_ref().map_or(Ok(()), Keep::check)
     }
 
     fn start(
@@ -188,9 +217,19 @@ impl Builder {
             commits: AtomicU64::new(0),
         });
         shared.begin()?;
-        Ok(Repository {
+        let repo = Repository {
             handle: Arc::new(Handle { shared, thread: Mutex::new(None), _folder: folder }),
-        })
+        };
+        if let Some(keep) = &self.retention {
+            let whole = Place::whole();
+            let said = repo.retention()?.into_iter().find(|(place, _)| *place == whole);
+            // All is kept where nothing is said.
+            let said = said.map_or_else(Keep::all, |(_, keep)| keep);
+            if said != *keep {
+                repo.set_retention(&whole, Some(keep).filter(|keep| !keep.keeps_all()))?;
+            }
+        }
+        Ok(repo)
     }
 }
 
@@ -448,6 +487,43 @@ impl Repository {
         self.read(|view| view.find(query))
     }
 
+    /// The newest snapshot of the store, by time, ties by insertion.
+    ///
+    /// Fails with `NotFound` where there is none.
+    pub fn latest(&self) -> Result<Snapshot> {
+        self.select(&Selector::Latest(None))
+    }
+
+    /// The oldest snapshot of the store, by time, ties by insertion.
+    ///
+    /// Fails with `NotFound` where there is none.
+    pub fn oldest(&self) -> Result<Snapshot> {
+        self.select(&Selector::Oldest(None))
+    }
+
+    /// The newest snapshot that carries a tag.
+    ///
+    /// Fails with `NotFound`, which names the tag, where none does.
+    pub fn latest_tagged(&self, tag: &Tag) -> Result<Snapshot> {
+        self.select(&Selector::Latest(Some(tag.clone())))
+    }
+
+    /// The oldest snapshot that carries a tag.
+    ///
+    /// Fails with `NotFound`, which names the tag, where none does.
+    pub fn oldest_tagged(&self, tag: &Tag) -> Result<Snapshot> {
+        self.select(&Selector::Oldest(Some(tag.clone())))
+    }
+
+    fn select(&self, selector: &Selector) -> Result<Snapshot> {
+        self.read(|view| view.get(&view.resolve(selector)?))
+    }
+
+    /// All versions, the newest first; see [`View::versions`].
+    pub fn versions(&self) -> Result<Vec<Version>> {
+        self.read(|view| view.versions())
+    }
+
     /// Puts a tag on a snapshot, in a transaction of its own.
     pub fn tag(&self, version: &Version, tag: &Tag) -> Result<()> {
         self.write(|tx| tx.tag(version, tag))
@@ -516,7 +592,11 @@ impl Repository {
         schema::refuse_existing(path)?;
         let folder = temporary_folder(schema::folder_of(path))?;
         let beside = folder.path().join("tintype.db");
-        let builder = Builder { clock: shared.clock.clone(), busy_timeout: shared.busy_timeout };
+        let builder = Builder {
+            clock: shared.clock.clone(),
+            busy_timeout: shared.busy_timeout,
+            retention: None,
+        };
         let repo = builder.init(&beside)?;
         let value = fill(&repo).map_err(|error| sqlite::at(path, error))?;
         repo.close().map_err(|error| sqlite::at(path, error))?;
@@ -527,6 +607,12 @@ impl Repository {
     /// The present moment, as the store's clock tells it.
     pub(crate) fn now(&self) -> Time {
         self.handle.shared.now()
+    }
+
+    /// Forgets what is known of chains that were laid anew: the file tells.
+    pub(crate) fn forget_chains(&self) {
+        self.handle.shared.queue.drain();
+        self.handle.shared.lanes.forget_chains();
     }
 
     /// Gives free pages of the file back, at most so many; tells how many, nothing where there was

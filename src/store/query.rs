@@ -9,6 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result, What};
+use crate::model::id::Version;
 use crate::model::query::Query;
 use crate::model::snapshot::{Snapshot, Status};
 use crate::store::sqlite::Doing;
@@ -22,6 +23,23 @@ pub(crate) fn find(conn: &Connection, query: &Query) -> Result<Vec<Snapshot>> {
     let ids = find_ids(conn, query)?;
     let records = snapshots::load(conn, &ids)?;
     records.into_iter().map(snapshots::believe).collect()
+}
+
+/// All versions that are not forgotten, the newest first, ties by insertion.
+pub(crate) fn versions(conn: &Connection) -> Result<Vec<Version>> {
+    let doing = "listing versions";
+    let mut list = conn
+        .prepare_cached(
+            "SELECT version FROM snapshot WHERE forgotten_us IS NULL
+             ORDER BY created_us DESC, id DESC",
+        )
+        .doing(doing)?;
+    let rows = list
+        .query_map([], |row| row.get(0))
+        .doing(doing)?
+        .collect::<rusqlite::Result<Vec<String>>>()
+        .doing(doing)?;
+    rows.into_iter().map(|version| snapshots::stored("version", version)).collect()
 }
 
 /// The numbers of the snapshots that a query describes, in its order.

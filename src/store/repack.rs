@@ -83,7 +83,9 @@ fn tree(conn: &Connection, root: i64) -> Result<Option<Vec<Row>>> {
 /// Reads a chain, where it is one that can be laid anew.
 pub(crate) fn chain(conn: &Connection, root: i64) -> Result<Option<Chain>> {
     let Some(rows) = tree(conn, root)? else { return Ok(None) };
-    let pictures = |row: &Row| !matches!(blobs::codec(row.codec), Some(Codec::Zstd | Codec::Delta | Codec::Raw));
+    let pictures = |row: &Row| {
+        !matches!(blobs::codec(row.codec), Some(Codec::Zstd | Codec::Delta | Codec::Raw))
+    };
     if rows.iter().any(pictures) {
         return Ok(None);
     }
@@ -285,13 +287,7 @@ pub(crate) fn put(conn: &Connection, laid: &Laid) -> Result<Option<u64>> {
     Ok(Some(u64::saturating_sub(before, after)))
 }
 
-fn set(
-    conn: &Connection,
-    row: &Row,
-    frame: &Frame,
-    base: Option<i64>,
-    depth: u32,
-) -> Result<()> {
+fn set(conn: &Connection, row: &Row, frame: &Frame, base: Option<i64>, depth: u32) -> Result<()> {
     conn.prepare_cached(
         "UPDATE blob SET codec = ?2, base_id = ?3, depth = ?4, data = ?5 WHERE id = ?1",
     )

@@ -86,9 +86,19 @@ pub(crate) fn before(conn: &Connection, draft: &Draft, name: &ArtifactName) -> R
         Ok(!draft.base_elsewhere || matches!(find(conn, base)?, Some((_, false))))
     };
     match &draft.based_on {
-        _ if draft.delta == DeltaPolicy::Never => Ok(None),
-        Some(base) if here(base)? => counterpart(conn, base, name),
-        _ => newest_in_lane(conn, &draft.context, name),
+        _ if draft.delta == DeltaPolicy::Never => return Ok(None),
+        Some(base) if here(base)? => return counterpart(conn, base, name),
+        _ => {}
+    }
+    let newest = newest_in_lane(conn, &draft.context, name)?;
+    if newest.is_some() || !draft.based_on_latest {
+        return Ok(newest);
+    }
+    // Its only artifact may have another name than that of the snapshot before.
+    let Some(place) = contexts::find_place(conn, &draft.context)? else { return Ok(None) };
+    match newest_in_place(conn, place)? {
+        Some(latest) => counterpart(conn, &latest, name),
+        None => Ok(None),
     }
 }
 
@@ -126,6 +136,36 @@ fn counterpart(conn: &Connection, version: &Version, name: &ArtifactName) -> Res
     let same = found.iter().find(|(text, _)| text == name.as_str());
     let lone = found.first().filter(|_| found.len() == 1);
     Ok(same.or(lone).map(|(_, blob)| *blob))
+}
+
+/// So many of the last changes are looked at one by one for the newest snapshot of a place, before all
+/// snapshots of the place are.
+const RECENT: i64 = 1_000;
+
+/// The version that was stored last in a place, of those that are not forgotten.
+pub(crate) fn newest_in_place(conn: &Connection, place: i64) -> Result<Option<Version>> {
+    let doing = "looking for the newest snapshot of a place";
+    // In a place where much is stored it is among the last ones; elsewhere there are few.
+    let recent: Option<String> = conn
+        .prepare_cached(
+            "SELECT version FROM snapshot
+             WHERE id > (SELECT max(seq) FROM event) - ?2 AND +place_id = ?1
+               AND forgotten_us IS NULL
+             ORDER BY id DESC LIMIT 1",
+        )
+        .and_then(|mut find| find.query_row([place, RECENT], |row| row.get(0)).optional())
+        .doing(doing)?;
+    let newest = match recent {
+        Some(version) => Some(version),
+        None => conn
+            .prepare_cached(
+                "SELECT version FROM snapshot WHERE id =
+                   (SELECT max(id) FROM snapshot WHERE place_id = ?1 AND forgotten_us IS NULL)",
+            )
+            .and_then(|mut find| find.query_row([place], |row| row.get(0)).optional())
+            .doing(doing)?,
+    };
+    newest.map(|version| stored("version", version)).transpose()
 }
 
 /// Whether a version is found by itself, rather than by the time that it tells.
@@ -182,7 +222,7 @@ pub(crate) fn created_of(conn: &Connection, id: i64) -> Result<i64> {
 pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version> {
     let doing = "looking for a snapshot";
     let (tag, newest) = match selector {
-        Selector::Prefix(prefix) => return by_prefix(conn, prefix),
+        Selector::Prefix(prefix) => return by_prefix(conn, prefix, Among::Live),
         Selector::Latest(tag) => (tag, true),
         Selector::Oldest(tag) => (tag, false),
     };
@@ -215,36 +255,62 @@ pub(crate) fn resolve(conn: &Connection, selector: &Selector) -> Result<Version>
     stored("version", found.ok_or_else(|| Error::not_found(What::Snapshot, selector))?)
 }
 
-fn by_prefix(conn: &Connection, prefix: &str) -> Result<Version> {
+/// The version that a person's word for it means among those that are forgotten. One that is said in
+/// full is given in any case where it is there.
+pub(crate) fn resolve_forgotten(conn: &Connection, selector: &Selector) -> Result<Version> {
+    match selector {
+        Selector::Prefix(prefix) => by_prefix(conn, prefix, Among::Forgotten),
+        Selector::Latest(_) | Selector::Oldest(_) => {
+            let why = "a forgotten snapshot is named by its version, or the beginning of it";
+            Err(Error::invalid("version", selector, why))
+        }
+    }
+}
+
+/// Which snapshots the beginning of a version is looked for among.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    Live,
+    Forgotten,
+}
+
+fn by_prefix(conn: &Connection, prefix: &str, among: Among) -> Result<Version> {
     let doing = "looking for a snapshot";
     let exact: Version = prefix.parse()?;
     if id_of(conn, &exact)?.is_some() {
         // One that is forgotten must not become another that begins so.
-        return require(conn, &exact).map(|_| exact);
+        return match among {
+            Among::Live => require(conn, &exact).map(|_| exact),
+            Among::Forgotten => Ok(exact),
+        };
     }
+    let forgotten = Sql::Integer((among == Among::Forgotten).into());
     // Every text that begins so lies between the prefix and the prefix with the last character
     // of Unicode after it.
     let last = format!("{prefix}\u{10FFFF}");
     let mut ask: Vec<(&str, &str, Vec<Sql>)> = vec![(
         "SELECT version FROM snapshot
-         WHERE version >= ?1 AND version <= ?2 AND chosen = 1 AND forgotten_us IS NULL
+         WHERE version >= ?1 AND version <= ?2 AND chosen = 1
+           AND (forgotten_us IS NOT NULL) = ?3
          ORDER BY version LIMIT 2",
         "SELECT count(*) FROM snapshot
-         WHERE version >= ?1 AND version <= ?2 AND chosen = 1 AND forgotten_us IS NULL",
-        vec![Sql::Text(prefix.to_owned()), Sql::Text(last.clone())],
+         WHERE version >= ?1 AND version <= ?2 AND chosen = 1
+           AND (forgotten_us IS NOT NULL) = ?3",
+        vec![Sql::Text(prefix.to_owned()), Sql::Text(last.clone()), forgotten.clone()],
     )];
     if let Some((first, until)) = Version::made_times(prefix) {
         ask.push((
             "SELECT version FROM snapshot
-             WHERE created_us BETWEEN ?3 AND ?4 AND chosen = 0
-               AND version >= ?1 AND version <= ?2 AND forgotten_us IS NULL
+             WHERE created_us BETWEEN ?4 AND ?5 AND chosen = 0
+               AND version >= ?1 AND version <= ?2 AND (forgotten_us IS NOT NULL) = ?3
              ORDER BY created_us, version LIMIT 2",
             "SELECT count(*) FROM snapshot
-             WHERE created_us BETWEEN ?3 AND ?4 AND chosen = 0
-               AND version >= ?1 AND version <= ?2 AND forgotten_us IS NULL",
+             WHERE created_us BETWEEN ?4 AND ?5 AND chosen = 0
+               AND version >= ?1 AND version <= ?2 AND (forgotten_us IS NOT NULL) = ?3",
             vec![
                 Sql::Text(prefix.to_owned()),
                 Sql::Text(last),
+                forgotten,
                 Sql::Integer(first.micros()),
                 Sql::Integer(until.micros()),
             ],
@@ -258,7 +324,13 @@ fn by_prefix(conn: &Connection, prefix: &str) -> Result<Version> {
     }
     found.sort();
     match found.as_slice() {
-        [] => Err(Error::not_found(What::Snapshot, prefix)),
+        [] => Err(Error::not_found(
+            match among {
+                Among::Live => What::Snapshot,
+                Among::Forgotten => What::Forgotten,
+            },
+            prefix,
+        )),
         [version] => stored("version", version.clone()),
         [first, second, ..] => {
             let mut count: u64 = 0;

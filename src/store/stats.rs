@@ -4,7 +4,9 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::model::time::Time;
 use crate::store::blobs::PIECES;
+use crate::store::gc;
 use crate::store::sqlite::Doing;
 
 /// What a store holds, and what that costs.
@@ -15,7 +17,7 @@ pub struct Stats {
     pub snapshots: u64,
     /// Artifacts of them that have content.
     pub artifacts: u64,
-    /// Places that snapshots belong to.
+    /// Places that these snapshots belong to.
     pub places: u64,
     /// Contents, each counted once; the pieces of large ones too.
     pub blobs: u64,
@@ -33,6 +35,19 @@ pub struct Stats {
     pub stored: u64,
     /// Bytes of the file, with everything known about the snapshots.
     pub file_bytes: u64,
+    /// Snapshots that are forgotten and not purged yet.
+    pub forgotten: u64,
+    /// The bytes that content takes in the file which they alone hold. Deltas that lie on it may keep
+    /// a part of it.
+    pub forgotten_bytes: u64,
+    /// Contents that no snapshot holds, kept for the deltas on them.
+    pub kept_for_deltas: u64,
+    /// The bytes that these take in the file.
+    pub kept_for_deltas_bytes: u64,
+    /// Contents that are on their way in, held by no snapshot yet.
+    pub in_flight: u64,
+    /// The bytes that these take in the file.
+    pub in_flight_bytes: u64,
     /// Rows of the log.
     pub events: u64,
     /// The schema of the file.
@@ -40,10 +55,14 @@ pub struct Stats {
 }
 
 pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
+    let (forgotten, forgotten_bytes) = gc::due(conn, Time::MAX)?;
+    let (kept_for_deltas, kept_for_deltas_bytes) = gc::kept_for_deltas(conn)?;
+    let (in_flight, in_flight_bytes) = gc::in_flight(conn)?;
     conn.query_row(
         "SELECT
            (SELECT count(*) FROM snapshot WHERE forgotten_us IS NULL),
-           (SELECT count(*) FROM place WHERE level = 4),
+           (SELECT count(*) FROM place WHERE level = 4 AND EXISTS (
+              SELECT 1 FROM snapshot WHERE place_id = place.id AND forgotten_us IS NULL)),
            (SELECT count(*) FROM blob),
            (SELECT count(*) FROM blob WHERE base_id IS NOT NULL),
            (SELECT coalesce(max(depth), 0) FROM blob),
@@ -69,6 +88,12 @@ pub(crate) fn stats(conn: &Connection) -> Result<Stats> {
                 unique_bytes: row.get(5)?,
                 stored: row.get(6)?,
                 file_bytes: row.get(7)?,
+                forgotten,
+                forgotten_bytes,
+                kept_for_deltas,
+                kept_for_deltas_bytes,
+                in_flight,
+                in_flight_bytes,
                 events: row.get(8)?,
                 schema: row.get(9)?,
                 artifacts: row.get(10)?,

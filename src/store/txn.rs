@@ -37,6 +37,15 @@ impl View<'_> {
         snapshots::resolve(self.conn, selector)
     }
 
+    /// The forgotten version that a word for it means: the version itself, or the beginning of one
+    /// alone. One that is said in full is given where it is not forgotten, too.
+    ///
+    /// Fails with `NotFound` where there is none, with `Ambiguous` where a prefix fits several, and
+    /// with `Invalid` where the word is `latest` or `oldest`.
+    pub fn resolve_forgotten(&self, selector: &Selector) -> Result<Version> {
+        snapshots::resolve_forgotten(self.conn, selector)
+    }
+
     /// Everything that is known about a snapshot but its content.
     pub fn get(&self, version: &Version) -> Result<Snapshot> {
         snapshots::get(self.conn, version)
@@ -54,6 +63,12 @@ impl View<'_> {
     /// The snapshots that a query describes, in its order.
     pub fn find(&self, query: &Query) -> Result<Vec<Snapshot>> {
         query::find(self.conn, query)
+    }
+
+    /// All versions, the newest first, ties by insertion. Of many, [`find`](View::find) gives a part at
+    /// a time.
+    pub fn versions(&self) -> Result<Vec<Version>> {
+        query::versions(self.conn)
     }
 
     /// All tags, by name, with how many snapshots carry each.

@@ -6,10 +6,10 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::shell::{Shell, objects};
+use crate::support::shell::{Shell, check_members, objects};
 
 /// A run of each command that opens a store.
-const OPENERS: [&str; 10] = [
+const OPENERS: [&str; 23] = [
     "put monday.json",
     "get latest",
     "list",
@@ -20,6 +20,19 @@ const OPENERS: [&str; 10] = [
     "diff oldest latest",
     "verify",
     "stats",
+    "pin latest",
+    "unpin latest",
+    "events",
+    "forget latest",
+    "forget --keep-last 1",
+    "undelete v1",
+    "retention show",
+    "retention set --keep-last 1",
+    "retention unset",
+    "retention apply",
+    "gc",
+    "clear",
+    "clear --yes",
 ];
 
 /// A store, and three files, the first and the last of one content.
@@ -29,23 +42,6 @@ fn three() -> Shell {
     shell.file("tuesday.json", r#"{"price": 22, "stock": [1, 2, 3]}"#);
     shell.file("friday.json", r#"{"price": 24, "stock": [1, 2]}"#);
     shell
-}
-
-/// Checks that each member that scripts may lean on is there, with the type of its example.
-fn check_members(object: &Value, example: Value) {
-    for (name, kind) in example.as_object().unwrap() {
-        let found = &object[name];
-        let fits = match kind {
-            Value::Array(_) => found.is_array(),
-            Value::Bool(_) => found.is_boolean(),
-            Value::Number(_) => found.is_u64(),
-            Value::Object(_) => found.is_object(),
-            Value::String(_) => found.is_string(),
-            // Told to be null, or a text.
-            Value::Null => object.get(name).is_some() && (found.is_null() || found.is_string()),
-        };
-        assert!(fits, "{name} in {object}");
-    }
 }
 
 // The store

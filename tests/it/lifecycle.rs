@@ -335,6 +335,59 @@ fn a_hand_on_what_is_forgotten_or_kept_is_seen() {
     }
 }
 
+#[test]
+fn only_places_with_snapshots_are_counted() {
+    let repo = Repository::temporary().unwrap();
+    repo.set_retention(&"a/b/c/d".parse().unwrap(), Some(&Keep::last(2))).unwrap();
+    assert_eq!(repo.stats().unwrap().places, 0);
+    let version = repo.create(Draft::text("one").context(context("a"))).unwrap();
+    repo.create(Draft::text("two").context(context("b"))).unwrap();
+    assert_eq!(repo.stats().unwrap().places, 2);
+    repo.forget(&version).unwrap();
+    assert_eq!(repo.stats().unwrap().places, 1);
+}
+
+#[test]
+fn storing_forgetting_and_collecting_at_once_leave_a_whole_store() {
+    const EACH: usize = 150;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::init(&path).unwrap();
+    let other = Repository::open(&path).unwrap();
+    repo.set_retention(&"kept".parse().unwrap(), Some(&Keep::last(5))).unwrap();
+    let stored = std::thread::scope(|scope| {
+        let store = |place: &'static str, repo: &Repository| {
+            let repo = repo.clone();
+            scope.spawn(move || {
+                let draft = |n| Draft::bytes(document(n)).context(context(place));
+                let versions = (0..EACH).map(|n| repo.create(draft(n).based_on_latest()).unwrap());
+                versions.collect::<Vec<_>>()
+            })
+        };
+        let writers = [store("a", &repo), store("a", &other), store("kept", &repo)];
+        scope.spawn(|| {
+            for _ in 0..30 {
+                // Others forget too, so what was found may be gone.
+                for found in other.find(&Query::all().oldest_first().limit(3)).unwrap() {
+                    let _ = other.forget(&found.version);
+                }
+                collect(&other, &gc::Options::now());
+            }
+        });
+        writers.map(|writer| writer.join().unwrap())
+    });
+    collect(&repo, &gc::Options::now());
+    let left: BTreeSet<Version> = repo.versions().unwrap().into_iter().collect();
+    assert!(left.len() > 5, "{}", left.len());
+    for versions in stored {
+        for (n, version) in versions.iter().enumerate().filter(|(_, one)| left.contains(one)) {
+            assert_eq!(repo.content(version, "data").unwrap(), document(n));
+        }
+    }
+    assert!(repo.find(&Query::context("kept".parse().unwrap())).unwrap().len() <= 5);
+    whole(&repo);
+}
+
 /// A snapshot as the model knows it.
 #[derive(Debug, Clone)]
 struct Known {

@@ -10,6 +10,7 @@ mod chunk;
 mod cli;
 #[cfg(feature = "cli")]
 mod cli_diff;
+mod cli_lifecycle;
 mod codec;
 mod diff;
 mod entries;
@@ -22,8 +23,10 @@ mod model;
 mod png;
 #[cfg(feature = "cli")]
 mod readme;
+mod repack;
 mod repair;
 mod schema;
+mod seed;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;

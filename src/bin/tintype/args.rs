@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
-use tintype::{ArtifactName, Context, Pattern, Selector, Status, Tag, Time, Version};
+use tintype::{
+    ArtifactName, Context, EventKind, Keep, Pattern, Place, Selector, Status, Tag, Time, Version,
+};
 
 /// The memory of a scraper: every version of the pages it saw and of the data it made from them,
 /// in one SQLite file.
@@ -22,6 +24,7 @@ use tintype::{ArtifactName, Context, Pattern, Selector, Status, Tag, Time, Versi
   tintype list --context 'shop.example/*'
   tintype diff oldest latest
   tintype get latest -o feed.json
+  tintype retention set --keep-last 1000
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 done in part, 10 no store, 11 locked, 12 not a store or a
 newer one, 13 damage, 14 not found, 15 exists already, 16 no browser, 17 no space."
@@ -108,6 +111,18 @@ pub enum Command {
     },
     /// List tags with how many snapshots carry each
     Tags,
+    /// Put the tag `pinned` on snapshots, which keeps them from being forgotten
+    Pin {
+        /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+        #[arg(required = true, value_name = "VERSION")]
+        versions: Vec<Selector>,
+    },
+    /// Take the tag `pinned` off snapshots
+    Unpin {
+        /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+        #[arg(required = true, value_name = "VERSION")]
+        versions: Vec<Selector>,
+    },
     /// Tell what differs between two snapshots
     Diff(Diff),
     /// Capture web pages: a snapshot for each, in the order given
@@ -122,6 +137,8 @@ pub enum Command {
         #[arg(long)]
         read_data: bool,
     },
+    /// Keep what is cold in less: takes time, and is read as fast as before
+    Repack,
     /// Write snapshots into an archive: a store with just those
     Export(Export),
     /// Store all snapshots of an archive
@@ -130,6 +147,40 @@ pub enum Command {
     Repair(Repair),
     /// Count what the store holds and what that costs
     Stats,
+    /// List changes as the log tells of them, the newest first
+    Events(Events),
+    /// Forget snapshots: those named, or those that rules don't keep
+    Forget(Forget),
+    /// Take forgotten snapshots back, which can be done until they are purged
+    Undelete {
+        /// Versions, or the beginning of them
+        #[arg(required = true, value_name = "VERSION")]
+        versions: Vec<Selector>,
+    },
+    /// Say what is kept in a place whenever a snapshot is stored there
+    #[command(subcommand)]
+    Retention(Retention),
+    /// Purge snapshots that were forgotten seven days ago, and free what nothing needs
+    #[command(
+        after_help = "What is purged can't be had back. Until then, undelete takes a snapshot back."
+    )]
+    Gc {
+        /// Tell what would be purged, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Purge all that is forgotten, however lately
+        #[arg(long)]
+        now: bool,
+    },
+    /// Forget all snapshots that are not pinned
+    Clear {
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+        /// Tell how many would be forgotten, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// The five-minute tour, on real parts
     #[cfg(feature = "chrome")]
     Demo(Demo),
@@ -242,6 +293,160 @@ pub struct List {
     /// The oldest first
     #[arg(long)]
     pub oldest: bool,
+    /// List forgotten ones, which can be had back, instead
+    #[arg(long)]
+    pub forgotten: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype events --version latest
+  tintype events --kind forget --since 2026-01-01
+  tintype events --oldest --after 100 --limit 1000 --json")]
+pub struct Events {
+    /// Only those of this snapshot, which may be forgotten
+    #[arg(long, value_name = "V")]
+    pub version: Option<Selector>,
+    /// Only those of this kind: init, create, tag, untag, forget, undelete, purge, retention, repair
+    #[arg(long, value_name = "K")]
+    pub kind: Option<EventKind>,
+    /// Only those written down then or later
+    #[arg(long, value_name = "T")]
+    pub since: Option<Time>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value = "50", value_parser = count)]
+    pub limit: usize,
+    /// Go on after this one, the last of the list before
+    #[arg(long, value_name = "SEQ")]
+    pub after: Option<u64>,
+    /// The oldest first
+    #[arg(long)]
+    pub oldest: bool,
+}
+
+#[derive(Args)]
+#[command(
+    override_usage = "tintype forget [OPTIONS] <VERSION>...
+       tintype forget [OPTIONS] --keep-last N … [--context PATTERN] [--tag T]...",
+    after_help = "\
+Rules are applied to each place by itself. A snapshot stays where one of them keeps it, where it is
+pinned, and where it is the newest of its place. What is forgotten can be had back with undelete
+until gc purges it.
+
+Examples:
+  tintype forget latest
+  tintype forget --keep-last 30 --keep-daily 7 --context shop.example --dry-run
+  tintype forget --keep-within 30d --keep-tag good"
+)]
+pub struct Forget {
+    /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
+    #[arg(
+        value_name = "VERSION",
+        required_unless_present = "KeepRules",
+        conflicts_with = "KeepRules"
+    )]
+    pub versions: Vec<Selector>,
+    #[command(flatten)]
+    pub keep: KeepRules,
+    /// Only in contexts like this
+    #[arg(long, value_name = "PATTERN", requires = "KeepRules")]
+    pub context: Option<Pattern>,
+    /// Only with this tag; may be given several times
+    #[arg(long = "tag", value_name = "T", requires = "KeepRules")]
+    pub tags: Vec<Tag>,
+    /// Tell what would be forgotten and what stays, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What is kept.
+#[derive(Args)]
+pub struct KeepRules {
+    /// Keep the newest so many
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_last: Option<u32>,
+    /// Keep the newest of each of the last N hours that have one
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_hourly: Option<u32>,
+    /// Keep the newest of each of the last N days that have one
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_daily: Option<u32>,
+    /// Keep the newest of each of the last N weeks that have one
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_weekly: Option<u32>,
+    /// Keep the newest of each of the last N months that have one
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_monthly: Option<u32>,
+    /// Keep the newest of each of the last N years that have one
+    #[arg(long, value_name = "N", value_parser = rule)]
+    pub keep_yearly: Option<u32>,
+    /// Keep those taken so long before the newest, as 30d, 12h, 90m or 2w
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub keep_within: Option<Duration>,
+    /// Keep those with this tag; may be given several times
+    #[arg(long, value_name = "T")]
+    pub keep_tag: Vec<Tag>,
+}
+
+impl From<KeepRules> for Keep {
+    fn from(rules: KeepRules) -> Keep {
+        let keep = Keep {
+            last: rules.keep_last,
+            hourly: rules.keep_hourly,
+            daily: rules.keep_daily,
+            weekly: rules.keep_weekly,
+            monthly: rules.keep_monthly,
+            yearly: rules.keep_yearly,
+            ..Keep::all()
+        };
+        let keep = rules.keep_within.into_iter().fold(keep, Keep::within);
+        rules.keep_tag.into_iter().fold(keep, Keep::tag)
+    }
+}
+
+#[derive(Subcommand)]
+pub enum Retention {
+    /// List what is said, place by place
+    Show,
+    /// Say what is kept in a place and below it, where nothing else is said
+    #[command(
+        override_usage = "tintype retention set [--context PLACE] --keep-last N …
+       tintype retention set [--context PLACE] --keep-all",
+        after_help = "\
+A place is site/module/component/function, as far as one likes to say it. What is said of a place
+holds instead of what is said above it. It is applied to a place when the next snapshot is stored
+there, or at once by: tintype retention apply
+
+Examples:
+  tintype retention set --keep-last 100
+  tintype retention set --context shop.example --keep-daily 30 --keep-tag good
+  tintype retention set --context shop.example/orders --keep-all"
+    )]
+    Set {
+        /// The place; * is the whole store
+        #[arg(long, value_name = "PLACE", default_value_t)]
+        context: Place,
+        #[command(flatten)]
+        keep: KeepRules,
+        /// Keep all, whatever is said of the places above
+        #[arg(long, conflicts_with = "KeepRules", required_unless_present = "KeepRules")]
+        keep_all: bool,
+    },
+    /// Take back what was said of a place
+    Unset {
+        /// The place; * is the whole store
+        #[arg(long, value_name = "PLACE", default_value_t)]
+        context: Place,
+    },
+    /// Forget at once what is not kept
+    Apply {
+        /// Only in contexts like this
+        #[arg(long, value_name = "PATTERN", default_value_t)]
+        context: Pattern,
+        /// Tell what would be forgotten and what stays, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Args)]
@@ -354,6 +559,27 @@ fn count(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| *count > 0)
         .ok_or_else(|| "a number from 1 on is needed".into())
+}
+
+fn rule(text: &str) -> Result<u32, String> {
+    let wrong = || format!("a number from 1 to {} is needed", u32::MAX);
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 7 * 86_400)];
+    units
+        .iter()
+        .find_map(|(unit, seconds)| {
+            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+            number.checked_mul(*seconds)
+        })
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs)
+        .ok_or_else(|| {
+            "a number and a unit are needed, as 30d, 12h, 90m or 2w; the units are s, m, h, d, w"
+                .to_owned()
+        })
 }
 
 fn field(text: &str) -> Result<(String, Value), String> {

@@ -6,9 +6,13 @@ mod capture;
 #[cfg(feature = "chrome")]
 mod demo;
 mod diff;
+mod forget;
+mod gc;
 mod out;
 mod put;
 mod read;
+mod repack;
+mod retention;
 mod transfer;
 mod verify;
 
@@ -66,21 +70,26 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Get(args) => read::get(&open()?, &args, out),
         Command::List(args) => read::list(&open()?, args, out),
         Command::Show { version } => read::show(&open()?, &version, out),
-        Command::Tag { version, tags } => {
-            retag(&open()?, &version, &tags, |tx, version, tag| tx.tag(version, tag), out)
-        }
-        Command::Untag { version, tags } => {
-            retag(&open()?, &version, &tags, |tx, version, tag| tx.untag(version, tag), out)
-        }
+        Command::Tag { version, tags } => put_on(&open()?, &[version], &tags, out),
+        Command::Untag { version, tags } => take_off(&open()?, &[version], &tags, out),
+        Command::Pin { versions } => put_on(&open()?, &versions, &[Tag::pinned()], out),
+        Command::Unpin { versions } => take_off(&open()?, &versions, &[Tag::pinned()], out),
         Command::Tags => read::tags(&open()?, out),
         Command::Diff(args) => diff::diff(&open()?, &args, out),
         #[cfg(feature = "chrome")]
         Command::Capture(args) => capture::capture(&open()?, args, out),
         Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
+        Command::Repack => repack::repack(&open()?, out),
         Command::Export(args) => transfer::export(&open()?, &args, out),
         Command::Import(args) => transfer::import(&open()?, &args, out),
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
         Command::Stats => read::stats(&open()?, out),
+        Command::Events(args) => read::events(&open()?, args, out),
+        Command::Forget(args) => forget::forget(&open()?, args, out),
+        Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),
+        Command::Retention(what) => retention::retention(&open()?, what, out),
+        Command::Gc { dry_run, now } => gc::gc(&open()?, now, dry_run, out),
+        Command::Clear { yes, dry_run } => forget::clear(&open()?, yes, dry_run, out),
         #[cfg(feature = "chrome")]
         Command::Demo(args) => demo::demo(global, &args, out),
         Command::Completions { shell } => {
@@ -92,18 +101,28 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
     }
 }
 
-/// Changes several tags of a snapshot, all or none.
+fn put_on(repo: &Repository, words: &[Selector], tags: &[Tag], out: &Out) -> Run {
+    retag(repo, words, tags, |tx, version, tag| tx.tag(version, tag), out)
+}
+
+fn take_off(repo: &Repository, words: &[Selector], tags: &[Tag], out: &Out) -> Run {
+    retag(repo, words, tags, |tx, version, tag| tx.untag(version, tag), out)
+}
+
+/// Changes tags of snapshots, all or none.
 fn retag(
     repo: &Repository,
-    version: &Selector,
+    words: &[Selector],
     tags: &[Tag],
     change: impl Fn(&mut Transaction<'_>, &Version, &Tag) -> tintype::Result<()>,
     out: &Out,
 ) -> Run {
     let changed = repo.write(|tx| {
-        let version = tx.resolve(version)?;
-        tags.iter().try_for_each(|tag| change(tx, &version, tag))?;
-        tx.get(&version)
+        let versions = forget::resolve(tx, words)?;
+        for version in &versions {
+            tags.iter().try_for_each(|tag| change(tx, version, tag))?;
+        }
+        versions.iter().map(|version| tx.get(version)).collect::<tintype::Result<Vec<_>>>()
     })?;
     read::tagged(&changed, out)
 }
@@ -136,7 +155,7 @@ fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
     } else {
         eprintln!("tintype: {}", out::plain(&message));
         if let Some(hint) = hint {
-            eprintln!("  {hint}");
+            hint.lines().for_each(|line| eprintln!("  {}", out::plain(line.trim_start())));
         }
     }
     ExitCode::from(code)
@@ -174,7 +193,13 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         }
         Error::NotFound { what: tintype::What::Tag, .. } => "see all tags with: tintype tags".into(),
         Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
-        Error::NotFound { .. } => "see what there is with: tintype list".into(),
+        Error::NotFound { what: tintype::What::Forgotten, .. } => {
+            "see what can be had back with: tintype list --forgotten".into()
+        }
+        Error::NotFound { .. } => {
+            "see what there is with: tintype list, and what was forgotten with: tintype list --forgotten".into()
+        }
+        Error::Pinned { version } => format!("take the pin off with: tintype unpin {version}"),
         Error::Ambiguous { .. } => "give more of it".into(),
         Error::VersionExists { .. } => {
             "a version is never overwritten; choose another, or none to have one made".into()

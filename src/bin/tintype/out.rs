@@ -54,6 +54,7 @@ pub type Run = Result<Done, Failure>;
 pub struct Out {
     pub json: bool,
     pub quiet: bool,
+    pub verbose: bool,
     color: bool,
 }
 
@@ -68,7 +69,7 @@ impl Out {
                 io::stdout().is_terminal() && !asked_not && !dumb
             }
         };
-        Out { json: global.json, quiet: global.quiet, color }
+        Out { json: global.json, quiet: global.quiet, verbose: global.verbose > 0, color }
     }
 
     /// Prints a line of data.
@@ -185,6 +186,14 @@ pub fn size(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
+/// How many of a thing there are.
+pub fn count(number: u64, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
 /// A text of unknown origin with everything that could disturb a terminal escaped.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -203,8 +212,11 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// Lines in columns that fit the terminal. The last column takes what is left.
+/// Lines in columns that fit the terminal, with nothing in them that could disturb it. The last column
+/// takes what is left.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |text: &str| text.chars().count();
     let widths: Vec<usize> = (0..columns)

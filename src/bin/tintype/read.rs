@@ -1,4 +1,4 @@
-//! What reads: `get`, `list`, `show`, `tags`, `stats`.
+//! What reads: `get`, `list`, `show`, `tags`, `events`, `stats`.
 
 use std::fs;
 use std::io::{BufRead, Write};
@@ -7,11 +7,11 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::{
-    Artifact, ArtifactStatus, ContentReader, Error, Query, Repository, Selector, Snapshot, Status,
-    Tag, Version,
+    Artifact, ArtifactStatus, ContentReader, Error, EventQuery, Query, Repository, Selector,
+    Snapshot, Status, Tag, Time, Version, View,
 };
 
-use crate::args::{Get, List};
+use crate::args::{Events, Get, List};
 use crate::out::{BOLD, CYAN, DIM, Done, Failure, Out, RED, Run, YELLOW, plain, size, table};
 
 pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
@@ -144,29 +144,39 @@ pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
     if args.oldest {
         query = query.oldest_first();
     }
+    if args.forgotten {
+        query = query.forgotten();
+    }
     let found = repo.find(&query)?;
     if out.json {
         found.iter().try_for_each(|snapshot| out.object(summary(snapshot)))?;
         return Ok(Done::Ok);
     }
     if found.is_empty() {
-        out.note("no snapshot fits");
+        out.note(match args.forgotten {
+            true => "no forgotten snapshot fits",
+            false => "no snapshot fits",
+        });
         return Ok(Done::Ok);
     }
     let heads = ["VERSION", "TIME", "STATUS", "SIZE", "CONTEXT", "TAGS", "DESCRIPTION"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(|snapshot| {
-        let time = snapshot.created_at.to_string();
         vec![
             snapshot.version.to_string(),
-            format!("{} {}", &time[..10], &time[11..19]),
+            moment(snapshot.created_at),
             snapshot.status.as_str().to_owned(),
             size(snapshot.bytes()),
-            plain(&snapshot.context.to_string()),
+            snapshot.context.to_string(),
             tags_text(&snapshot.tags),
-            plain(snapshot.description.as_deref().unwrap_or_default()),
+            snapshot.description.clone().unwrap_or_default(),
         ]
     }));
+    if args.forgotten {
+        let when = found.iter().map(|one| one.forgotten_at.map_or_else(String::new, moment));
+        let cells = std::iter::once("FORGOTTEN".to_owned()).chain(when);
+        rows.iter_mut().zip(cells).for_each(|(row, cell)| row.insert(2, cell));
+    }
     for (line, snapshot) in
         table(&rows).into_iter().zip([None].into_iter().chain(found.iter().map(Some)))
     {
@@ -179,9 +189,15 @@ pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
     if found.len() == args.limit
         && let Some(last) = found.last()
     {
-        out.note(format!("go on with --after {}", last.version));
+        out.note(plain(&format!("go on with --after {}", last.version)));
     }
     Ok(Done::Ok)
+}
+
+/// A time as a table tells it, to the second.
+pub fn moment(time: Time) -> String {
+    let time = time.to_string();
+    format!("{} {}", &time[..10], &time[11..19])
 }
 
 fn color(status: Status) -> u8 {
@@ -192,13 +208,13 @@ fn color(status: Status) -> u8 {
     }
 }
 
-fn tags_text(tags: &[Tag]) -> String {
+pub fn tags_text(tags: &[Tag]) -> String {
     let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
     tags.join(", ")
 }
 
 fn summary(snapshot: &Snapshot) -> Value {
-    json!({
+    let mut summary = json!({
         "version": snapshot.version,
         "created_at": snapshot.created_at,
         "context": snapshot.context,
@@ -206,7 +222,11 @@ fn summary(snapshot: &Snapshot) -> Value {
         "status": snapshot.status,
         "description": snapshot.description,
         "bytes": snapshot.bytes(),
-    })
+    });
+    if let Some(forgotten) = snapshot.forgotten_at {
+        summary["forgotten_at"] = json!(forgotten);
+    }
+    summary
 }
 
 pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
@@ -220,19 +240,19 @@ pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
         return Ok(Done::Ok);
     }
     let mut facts = vec![
-        ("version", snapshot.version.to_string()),
+        ("version", plain(snapshot.version.as_str())),
         ("taken", snapshot.created_at.to_string()),
         ("context", plain(&snapshot.context.to_string())),
         ("status", out.paint(color(snapshot.status), snapshot.status.as_str())),
     ];
     if !snapshot.tags.is_empty() {
-        facts.push(("tags", tags_text(&snapshot.tags)));
+        facts.push(("tags", plain(&tags_text(&snapshot.tags))));
     }
     if let Some(description) = &snapshot.description {
         facts.push(("description", plain(description)));
     }
     if let Some(base) = &snapshot.based_on {
-        facts.push(("based on", base.to_string()));
+        facts.push(("based on", plain(base.as_str())));
     }
     for (key, value) in &snapshot.user_info {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -262,7 +282,7 @@ fn row(artifact: &Artifact) -> Vec<String> {
         (None, _) => "whole".to_owned(),
     };
     vec![
-        plain(artifact.name.as_str()),
+        artifact.name.to_string(),
         artifact.status.as_str().to_owned(),
         if stored { size(artifact.bytes) } else { String::new() },
         if stored { size(artifact.stored) } else { String::new() },
@@ -272,9 +292,9 @@ fn row(artifact: &Artifact) -> Vec<String> {
     ]
 }
 
-/// Tells which tags a snapshot carries after a change, to programs alone.
-pub fn tagged(snapshot: &Snapshot, out: &Out) -> Run {
-    if out.json {
+/// Tells which tags snapshots carry after a change, to programs alone.
+pub fn tagged(changed: &[Snapshot], out: &Out) -> Run {
+    for snapshot in changed.iter().filter(|_| out.json) {
         out.object(json!({"version": snapshot.version, "tags": snapshot.tags}))?;
     }
     Ok(Done::Ok)
@@ -284,10 +304,64 @@ pub fn tags(repo: &Repository, out: &Out) -> Run {
     for (tag, snapshots) in repo.tags()? {
         match out.json {
             true => out.object(json!({"tag": tag, "snapshots": snapshots}))?,
-            false => out.line(format!("{snapshots:>7}  {tag}"))?,
+            false => out.line(format!("{snapshots:>7}  {}", plain(tag.as_str())))?,
         }
     }
     Ok(Done::Ok)
+}
+
+pub fn events(repo: &Repository, args: Events, out: &Out) -> Run {
+    let found = repo.read(|view| {
+        let version = args.version.as_ref().map(|word| known(view, word)).transpose()?;
+        view.events(&EventQuery {
+            after: args.after,
+            version,
+            kind: args.kind,
+            since: args.since,
+            limit: args.limit,
+            oldest_first: args.oldest,
+        })
+    })?;
+    if out.json {
+        found.iter().try_for_each(|event| out.object(json!(event)))?;
+        return Ok(Done::Ok);
+    }
+    if found.is_empty() {
+        out.note("no event fits");
+        return Ok(Done::Ok);
+    }
+    let mut rows = vec![["SEQ", "TIME", "KIND", "VERSION", "DETAIL"].map(str::to_owned).to_vec()];
+    rows.extend(found.iter().map(|event| {
+        vec![
+            event.seq.to_string(),
+            moment(event.at),
+            event.kind.as_str().to_owned(),
+            event.version.as_ref().map_or_else(String::new, Version::to_string),
+            event.detail.as_ref().map_or_else(String::new, |detail| detail.to_string()),
+        ]
+    }));
+    for (at, line) in table(&rows).into_iter().enumerate() {
+        out.line(if at == 0 { out.paint(BOLD, &line) } else { line })?;
+    }
+    if found.len() == args.limit
+        && let Some(last) = found.last()
+    {
+        out.note(format!("go on with --after {}", last.seq));
+    }
+    Ok(Done::Ok)
+}
+
+/// The version that a word means, of a snapshot that may be forgotten.
+fn known(view: &View<'_>, word: &Selector) -> tintype::Result<Version> {
+    match view.resolve(word) {
+        Err(error @ Error::NotFound { .. }) if matches!(word, Selector::Prefix(_)) => {
+            match view.resolve_forgotten(word) {
+                Err(Error::NotFound { .. }) => Err(error),
+                found => found,
+            }
+        }
+        found => found,
+    }
 }
 
 pub fn stats(repo: &Repository, out: &Out) -> Run {
@@ -306,6 +380,10 @@ pub fn stats(repo: &Repository, out: &Out) -> Run {
         _ => format!(", {:.2} %", part as f64 * 100.0 / whole as f64),
     };
     let bytes = stats.bytes;
+    let held = |what: &str, count: u64, bytes: u64| match count {
+        0 => "none".to_owned(),
+        _ => format!("{count} {what}, {} ({bytes} bytes)", size(bytes)),
+    };
     for (name, value) in [
         ("snapshots", stats.snapshots.to_string()),
         ("artifacts", stats.artifacts.to_string()),
@@ -333,6 +411,9 @@ pub fn stats(repo: &Repository, out: &Out) -> Run {
                 share(stats.file_bytes, bytes)
             ),
         ),
+        ("forgotten", held("snapshots", stats.forgotten, stats.forgotten_bytes)),
+        ("for deltas", held("blobs", stats.kept_for_deltas, stats.kept_for_deltas_bytes)),
+        ("on the way", held("blobs", stats.in_flight, stats.in_flight_bytes)),
         ("events", stats.events.to_string()),
         ("schema", stats.schema.to_string()),
     ] {

@@ -139,3 +139,20 @@ pub fn objects(text: &str) -> Vec<Value> {
     };
     text.lines().map(object).collect()
 }
+
+/// Checks that each member that scripts may lean on is there, with the type of its example.
+pub fn check_members(object: &Value, example: Value) {
+    for (name, kind) in example.as_object().unwrap() {
+        let found = &object[name];
+        let fits = match kind {
+            Value::Array(_) => found.is_array(),
+            Value::Bool(_) => found.is_boolean(),
+            Value::Number(_) => found.is_u64(),
+            Value::Object(_) => found.is_object(),
+            Value::String(_) => found.is_string(),
+            // Told to be null, or a text.
+            Value::Null => object.get(name).is_some() && (found.is_null() || found.is_string()),
+        };
+        assert!(fits, "{name} in {object}");
+    }
+}

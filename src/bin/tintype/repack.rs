@@ -1,0 +1,38 @@
+//! `repack`: keeps what is cold in less.
+
+use serde_json::json;
+use tintype::Repository;
+use tintype::ops::repack;
+
+use crate::out::{DIM, Done, Out, Run, count, size};
+
+pub fn repack(repo: &Repository, out: &Out) -> Run {
+    let bar = out.progress(0, "");
+    let report = repack::run(repo, &mut |progress| {
+        bar.set_prefix(progress.stage);
+        bar.set_length(progress.total.max(progress.done));
+        bar.set_position(progress.done);
+    })?;
+    bar.finish_and_clear();
+    if out.json {
+        out.object(json!(report))?;
+        return Ok(Done::Ok);
+    }
+    let mut facts = vec![
+        ("chains", format!("{} laid anew", report.chains)),
+        ("contents", format!("{} kept in less", report.blobs)),
+        ("pictures", format!("{} opened up", report.pictures)),
+        ("freed", size(report.bytes)),
+        ("file", format!("{} → {}", size(report.file_bytes_before), size(report.file_bytes))),
+    ];
+    if report.left > 0 {
+        facts.push((
+            "left",
+            format!("{}, changed meanwhile or damaged", count(report.left, "content")),
+        ));
+    }
+    for (name, value) in facts {
+        out.line(format!("{} {value}", out.paint(DIM, &format!("{name:<9}"))))?;
+    }
+    Ok(Done::Ok)
+}
