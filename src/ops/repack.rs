@@ -15,6 +15,12 @@ use crate::store::{Repository, Transaction, repack};
 /// Contents that are listed at once.
 const BATCH: usize = 200;
 
+/// A file up to so many bytes is written anew at the end, without gaps. Others can't write meanwhile;
+/// this is some seconds.
+pub const REWRITTEN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Gaps of less than this share of what was won are let be.
+const GAPS_SHARE: u64 = 20;
+
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -39,7 +45,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being done: `chains`, `contents` or `pictures`.
+    /// What is being done: `chains`, `contents`, `pictures` or `pages`.
     pub stage: &'static str,
     /// How many contents were looked at.
     pub done: u64,
@@ -60,6 +66,12 @@ pub fn run(repo: &Repository, progress: &mut dyn FnMut(Progress)) -> Result<Repo
         repo.write(|tx| repack::set_mark(tx.conn, last))?;
     }
     while repo.give_back(2_048)?.is_some() {}
+    let file_bytes = repo.read(|view| view.file_bytes())?;
+    // Smaller frames leave gaps in pages, which only a file written anew does not have.
+    if report.bytes > file_bytes / GAPS_SHARE && file_bytes <= REWRITTEN_BYTES_MAX {
+        progress(Progress { stage: "pages", done: 0, total: 0 });
+        repo.close_gaps()?;
+    }
     report.file_bytes = repo.read(|view| view.file_bytes())?;
     Ok(report)
 }

@@ -621,6 +621,11 @@ impl Repository {
         self.handle.shared.give_back(pages)
     }
 
+    /// Writes the file anew, without gaps; tells whether it could: not where others hold it.
+    pub(crate) fn close_gaps(&self) -> Result<bool> {
+        self.handle.shared.close_gaps()
+    }
+
     /// How often this handle and its clones committed: each commit waited once for the disk.
     pub fn commits(&self) -> u64 {
         self.handle.shared.commits.load(Ordering::Relaxed)
@@ -750,23 +755,38 @@ impl Shared {
     }
 
     fn give_back(&self, pages: u32) -> Result<Option<u32>> {
-        self.refuse_nested()?;
-        let given = || -> Result<Option<u32>> {
+        self.alone(|conn| {
             let doing = "giving free pages back";
-            sqlite::be_patient(self.busy_timeout);
-            let mut writer = locked(&self.writer);
-            let conn = match &mut *writer {
-                Some(conn) => conn,
-                none => none.insert(self.location.open_writer()?),
-            };
             let free = |conn: &Connection| -> Result<u32> {
                 conn.pragma_query_value(None, "freelist_count", |row| row.get(0)).doing(doing)
             };
             let before = free(conn)?;
             conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})")).doing(doing)?;
             Ok(Some(before.saturating_sub(free(conn)?)).filter(|given| *given > 0))
+        })
+    }
+
+    fn close_gaps(&self) -> Result<bool> {
+        let closed = self.alone(|conn| {
+            conn.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").doing("closing gaps")
+        });
+        match closed {
+            Ok(()) => Ok(true),
+            Err(Error::Locked { .. } | Error::NoSpace { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does what needs the connection that writes, and no transaction.
+    fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.refuse_nested()?;
+        sqlite::be_patient(self.busy_timeout);
+        let mut writer = locked(&self.writer);
+        let done = match &mut *writer {
+            Some(conn) => work(conn),
+            none => self.location.open_writer().and_then(|conn| work(none.insert(conn))),
         };
-        given().map_err(|error| sqlite::at(&self.path, error))
+        done.map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Moves the write-ahead log into the file and closes the connection that writes.

@@ -111,11 +111,18 @@ impl Salvage {
     pub(crate) fn open(copied: Copied, of: &Path) -> Result<Self> {
         let copy = copied.path();
         let mut connected = connect(&copy);
-        for schema in [false, true] {
-            if connected.is_err() {
-                mend(&copied, schema)?;
-                connected = connect(&copy);
+        if connected.is_err() {
+            mend(&copied, Head::Fresh)?;
+            connected = connect(&copy);
+        }
+        if connected.is_err() {
+            let mut best = (0, false);
+            for vacuumed in [false, true] {
+                mend(&copied, Head::FirstPage { vacuumed })?;
+                best = best.max((connect(&copy).map_or(0, |conn| tables_right(&conn)), vacuumed));
             }
+            mend(&copied, Head::FirstPage { vacuumed: best.1 })?;
+            connected = connect(&copy);
         }
         let conn = connected.map_err(|error| Error::NotAStore {
             path: of.to_owned(),
@@ -406,6 +413,21 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(conn)
 }
 
+/// How many tables hold what they should: where they begin elsewhere than the schema says, they
+/// don't.
+fn tables_right(conn: &Connection) -> usize {
+    let first = |sql: &str| conn.query_row(sql, [], |row| row.get(0)).unwrap_or(false);
+    let right = [
+        "SELECT typeof(version) = 'text' AND typeof(created_us) = 'integer' FROM snapshot LIMIT 1",
+        "SELECT typeof(hash) = 'blob' AND typeof(bytes) = 'integer' FROM blob LIMIT 1",
+        "SELECT typeof(chain) = 'blob' AND length(chain) = 16 FROM event LIMIT 1",
+        "SELECT typeof(name) = 'text' AND typeof(level) = 'integer' FROM place LIMIT 1",
+        "SELECT typeof(text) = 'text' FROM name LIMIT 1",
+        "SELECT typeof(media_id) = 'integer' AND typeof(snapshot_id) = 'integer' FROM artifact LIMIT 1",
+    ];
+    right.into_iter().filter(|sql| first(sql)).count()
+}
+
 /// The tables that snapshots are read from, as short as they can be said: all of it fits on a page.
 const TABLES: [(&str, &str); 12] = [
     ("store", "id INTEGER PRIMARY KEY, uuid, created_us, head_seq, head_chain"),
@@ -433,21 +455,34 @@ const TABLES: [(&str, &str); 12] = [
     ),
 ];
 
-/// Gives a copy a header as a fresh store has it, and with `schema` a first page with all of the
-/// schema that is needed to read. Tables begin on the same pages in every store, since they were made
-/// in the same order.
-fn mend(copied: &Copied, schema: bool) -> Result<()> {
+/// What a copy is given to be opened with.
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    /// The header of a fresh store.
+    Fresh,
+    /// A first page with all of the schema that is needed to read. Tables begin on the same pages in
+    /// every store, since they were made in the same order; on others where the file was written
+    /// anew since, and again on the same in each of those.
+    FirstPage { vacuumed: bool },
+}
+
+/// Gives a copy a head that it can be opened with.
+fn mend(copied: &Copied, head: Head) -> Result<()> {
     let folder = copied.folder.path();
     let io = |source| Error::io(folder, source);
-    let fresh = folder.join(format!("fresh-{schema}.db"));
+    let made = TempDir::with_prefix_in("fresh-", folder)
+        .map_err(|error| io(std::io::Error::from(error.kind())))?;
+    let fresh = made.path().join("fresh.db");
     schema::create(&Location::File(fresh.clone()), Time::MIN)?;
     let length = fs::metadata(copied.path()).map_err(io)?.len();
     let pages = (length / schema::PAGE_BYTES as u64) as u32;
     let mut bytes = HEADER;
-    if schema {
+    if let Head::FirstPage { vacuumed } = head {
         bytes = schema::PAGE_BYTES as usize;
-        // With the write-ahead log the first page would stay as it was.
         let conn = Location::File(fresh.clone()).open_writer()?;
+        if vacuumed {
+            conn.execute_batch("VACUUM").doing("making a schema to read with")?;
+        }
         shorten(&conn, pages).doing("making a schema to read with")?;
     }
     let mut page = vec![0; bytes];

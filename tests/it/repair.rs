@@ -125,6 +125,17 @@ fn each_page_that_is_lost_costs_what_stood_on_it_and_no_more() {
 }
 
 #[test]
+fn a_first_page_that_is_lost_is_no_loss_in_a_file_that_was_written_anew_either() {
+    let (_folder, path) = store();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("VACUUM").unwrap();
+    let good = fs::read(&path).unwrap();
+    let before = told(&path);
+    let (kept, report) = survivors(&good, &before, |bytes| bytes[..PAGE].fill(0));
+    assert!(report.damaged);
+    assert_eq!(kept, before.len());
+}
+
+#[test]
 fn a_file_that_was_cut_gives_what_is_before_the_cut() {
     let (_folder, path) = store();
     let good = fs::read(&path).unwrap();
