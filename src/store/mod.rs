@@ -28,6 +28,7 @@ pub(crate) mod replay;
 mod retention;
 pub(crate) mod salvage;
 mod schema;
+mod shared;
 mod snapshots;
 mod sqlite;
 mod stage;
@@ -37,13 +38,13 @@ mod txn;
 mod writer;
 
 use std::io::{BufRead, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 pub use blobs::{CHAIN_BYTES_MAX, CONTENT_BYTES_MAX};
@@ -56,7 +57,6 @@ pub use stats::Stats;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
-use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
 use crate::model::artifact::Staged;
 use crate::model::context::Context;
@@ -71,6 +71,8 @@ use lanes::Lanes;
 use note::Note;
 use pool::Readers;
 use schema::Location;
+pub(crate) use shared::Shared;
+use shared::locked;
 use sqlite::Doing;
 use writer::Queue;
 
@@ -208,6 +210,7 @@ impl Builder {
             busy_timeout: self.busy_timeout,
             readers,
             writer: Mutex::new(writer),
+            noted: Mutex::default(),
             writing: Mutex::new(None),
             uuid: OnceLock::new(),
             lanes: Lanes::default(),
@@ -255,27 +258,6 @@ struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     _folder: Option<TempDir>,
-}
-
-/// What the callers' threads and the writing thread share.
-pub(crate) struct Shared {
-    location: Location,
-    path: PathBuf,
-    clock: Arc<dyn Clock>,
-    busy_timeout: Duration,
-    readers: Readers,
-    /// The connection that writes, opened when something is first written.
-    writer: Mutex<Option<Connection>>,
-    /// The thread that is within a transaction that writes.
-    writing: Mutex<Option<ThreadId>>,
-    /// The store's own id, once it was read.
-    uuid: OnceLock<Digest>,
-    lanes: Lanes,
-    queue: Queue,
-    /// The last time that was told, so that no two are the same.
-    last: Mutex<Time>,
-    salt: AtomicU32,
-    commits: AtomicU64,
 }
 
 impl Repository {
@@ -368,17 +350,7 @@ impl Repository {
         if let Err(error) = shared.refuse_nested() {
             return Ticket::refused(error);
         }
-        for content in &prepared.contents {
-            let Some(held) = &content.content else {
-                // Whether it becomes the end of its lane shows when it is stored.
-                shared.lanes.forget(&content.lane);
-                continue;
-            };
-            if let Some(chain) = content.chain_after() {
-                shared.lanes.keep(content.hash, held.clone());
-                shared.lanes.set_chain(content.lane.clone(), chain);
-            }
-        }
+        shared.expect(&prepared);
         let mut thread = locked(&self.handle.thread);
         if thread.is_none() {
             let shared = shared.clone();
@@ -406,6 +378,9 @@ impl Repository {
     /// Stores a snapshot and tells what that came to. It is durable then.
     pub fn store(&self, draft: Draft) -> Result<Receipt> {
         let prepared = self.prepare(draft)?;
+        if let Some(stored) = self.handle.shared.store_alone(&prepared) {
+            return stored;
+        }
         self.enqueue(prepared, true).wait()
     }
 
@@ -663,157 +638,8 @@ impl Drop for Handle {
     }
 }
 
-impl Shared {
-    /// Seeds what makes versions differ, and looks whether the log lost its end.
-    fn begin(&self) -> Result<()> {
-        self.reading(|conn| {
-            let seed: u32 = conn
-                .query_row("SELECT random() & 0x1ffffff", [], |row| row.get(0))
-                .doing("opening the store")?;
-            self.salt.store(seed, Ordering::Relaxed);
-            // Another handle of the same file can't have set it: this is the first to look.
-            let _ = self.uuid.set(uuid(conn)?);
-            if let Some(note) = self.note()
-                && let Some(damage) = check::note(conn, &note)?
-            {
-                log::warn!("{}: {damage}", self.path.display());
-            }
-            Ok(())
-        })
-    }
-
-    /// The note beside the file, if there is one and it is of this store.
-    fn note(&self) -> Option<Note> {
-        let Location::File(path) = &self.location else { return None };
-        note::read(path).filter(|note| Some(&note.store) == self.uuid.get())
-    }
-
-    /// Fails where this thread is within a transaction that writes: it would wait for itself.
-    fn refuse_nested(&self) -> Result<()> {
-        if *locked(&self.writing) == Some(std::thread::current().id()) {
-            let source = "this thread is within a transaction; write through that".into();
-            return Err(Error::Database { doing: "beginning to write", source });
-        }
-        Ok(())
-    }
-
-    /// The present moment, later than any that was told before.
-    fn now(&self) -> Time {
-        let now = self.clock.now();
-        let mut last = locked(&self.last);
-        *last = now.max(last.plus(Duration::from_micros(1)));
-        *last
-    }
-
-    /// Lends a connection that reads.
-    fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        sqlite::be_patient(self.busy_timeout);
-        let conn = self.readers.get()?;
-        read(&conn).map_err(|error| sqlite::at(&self.path, error))
-    }
-
-    /// Changes the store in one transaction.
-    pub(crate) fn write<T>(
-        &self,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<T>,
-    ) -> Result<T> {
-        /// Says that nobody writes any more, however the writing ended.
-        struct Writing<'s>(&'s Mutex<Option<ThreadId>>);
-        impl Drop for Writing<'_> {
-            fn drop(&mut self) {
-                *locked(self.0) = None;
-            }
-        }
-        self.refuse_nested()?;
-        let written = || -> Result<T> {
-            sqlite::be_patient(self.busy_timeout);
-            let mut writer = locked(&self.writer);
-            *locked(&self.writing) = Some(std::thread::current().id());
-            let _writing = Writing(&self.writing);
-            let conn = match &mut *writer {
-                Some(conn) => conn,
-                none => none.insert(self.location.open_writer()?),
-            };
-            let sql = conn
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .doing("beginning to write")?;
-            let mut tx = Transaction::begin(&sql, &self.lanes, self.now())?;
-            let value = change(&mut tx)?;
-            let head = tx.end()?;
-            sql.commit().doing("committing")?;
-            self.commits.fetch_add(1, Ordering::Relaxed);
-            if let (Location::File(path), Some(head), Some(store)) =
-                (&self.location, head, self.uuid.get())
-            {
-                note::raise(path, Note { store: *store, head }, |noted| {
-                    events::passes(conn, noted).unwrap_or(false)
-                });
-            }
-            Ok(value)
-        };
-        written().map_err(|error| sqlite::at(&self.path, error))
-    }
-
-    fn give_back(&self, pages: u32) -> Result<Option<u32>> {
-        self.alone(|conn| {
-            let doing = "giving free pages back";
-            let free = |conn: &Connection| -> Result<u32> {
-                conn.pragma_query_value(None, "freelist_count", |row| row.get(0)).doing(doing)
-            };
-            let before = free(conn)?;
-            conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})")).doing(doing)?;
-            Ok(Some(before.saturating_sub(free(conn)?)).filter(|given| *given > 0))
-        })
-    }
-
-    fn close_gaps(&self) -> Result<bool> {
-        let closed = self.alone(|conn| {
-            conn.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").doing("closing gaps")
-        });
-        match closed {
-            Ok(()) => Ok(true),
-            Err(Error::Locked { .. } | Error::NoSpace { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Does what needs the connection that writes, and no transaction.
-    fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.refuse_nested()?;
-        sqlite::be_patient(self.busy_timeout);
-        let mut writer = locked(&self.writer);
-        let done = match &mut *writer {
-            Some(conn) => work(conn),
-            none => self.location.open_writer().and_then(|conn| work(none.insert(conn))),
-        };
-        done.map_err(|error| sqlite::at(&self.path, error))
-    }
-
-    /// Moves the write-ahead log into the file and closes the connection that writes.
-    fn checkpoint(&self) -> Result<()> {
-        // SQLite removes the log when its last connection closes, so ours are closed first.
-        self.readers.close();
-        let Some(conn) = locked(&self.writer).take() else { return Ok(()) };
-        // Whoever reads just now keeps the log from being emptied; it is done at the next close.
-        sqlite::be_patient(Duration::ZERO);
-        let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        emptied.doing("moving the log into the file").map_err(|error| sqlite::at(&self.path, error))
-    }
-}
-
 fn temporary_folder(within: &Path) -> Result<TempDir> {
     let made = tempfile::Builder::new().prefix("tintype-").tempdir_in(within);
     // The error of that crate names the path too.
     made.map_err(|error| Error::io(within, std::io::Error::from(error.kind())))
-}
-
-fn uuid(conn: &Connection) -> Result<[u8; 16]> {
-    conn.prepare_cached("SELECT uuid FROM store")
-        .and_then(|mut find| find.query_row([], |row| row.get(0)))
-        .doing("reading the store's own row")
-}
-
-/// Locks what a panic can't leave half done.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

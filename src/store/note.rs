@@ -44,33 +44,59 @@ pub(crate) fn read(store: &Path) -> Option<Note> {
     parse(&mut file)
 }
 
-/// Raises the note of a store to `note`, where the log that ends there passes through what was
-/// noted before, as `passes` tells. Failing to is no failure of what was committed.
-pub(crate) fn raise(store: &Path, note: Note, passes: impl FnOnce(&Head) -> bool) {
-    if let Err(error) = try_raise(store, note, passes) {
-        log::warn!("the note beside {} was not written: {error}", store.display());
+/// The note of a store as this process raises it.
+#[derive(Default)]
+pub(crate) struct Raised(Option<File>);
+
+impl Raised {
+    /// Raises the note of a store to `note`, where the log that ends there passes through what was
+    /// noted before, as `passes` tells. Failing to is no failure of what was committed.
+    pub(crate) fn raise(&mut self, store: &Path, note: Note, passes: impl FnOnce(&Head) -> bool) {
+        if let Err(error) = self.try_raise(store, note, passes) {
+            log::warn!("the note beside {} was not written: {error}", store.display());
+            self.0 = None;
+        }
+    }
+
+    fn try_raise(
+        &mut self,
+        store: &Path,
+        note: Note,
+        passes: impl FnOnce(&Head) -> bool,
+    ) -> io::Result<()> {
+        let file = match &mut self.0 {
+            Some(file) => file,
+            none => none.insert(open(store)?),
+        };
+        // Whoever holds it raises it too, and the next commit raises it further.
+        if file.try_lock().is_err() {
+            return Ok(());
+        }
+        let raised = (|| {
+            file.seek(SeekFrom::Start(0))?;
+            match parse(file) {
+                Some(noted) if noted.store == note.store => {
+                    if noted.head.seq >= note.head.seq || !passes(&noted.head) {
+                        return Ok(());
+                    }
+                }
+                // All notes are of one length; what else stands there may be longer.
+                _ => file.set_len(0)?,
+            }
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(note.line().as_bytes())
+        })();
+        file.unlock()?;
+        raised
     }
 }
 
-fn try_raise(store: &Path, note: Note, passes: impl FnOnce(&Head) -> bool) -> io::Result<()> {
+fn open(store: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path_of(store))?;
-    // Whoever holds it raises it too, and the next commit raises it further.
-    if file.try_lock().is_err() {
-        return Ok(());
-    }
-    if let Some(noted) = parse(&mut file).filter(|noted| noted.store == note.store)
-        && (noted.head.seq >= note.head.seq || !passes(&noted.head))
-    {
-        return Ok(());
-    }
-    let line = note.line();
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(line.as_bytes())?;
-    file.set_len(line.len() as u64)
+    options.open(path_of(store))
 }
 
 fn parse(file: &mut File) -> Option<Note> {

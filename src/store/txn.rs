@@ -279,6 +279,11 @@ impl<'c> Transaction<'c> {
         }
     }
 
+    /// Where the log stands.
+    pub(crate) fn head(&self) -> Head {
+        self.log.head()
+    }
+
     /// Writes the head of the log; the caller commits. Gives the head where it has moved.
     pub(crate) fn end(self) -> Result<Option<Head>> {
         self.alive()?;

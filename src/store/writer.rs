@@ -141,6 +141,12 @@ impl Queue {
         Ticket(Fate::Waiting(ticket))
     }
 
+    /// Whether nothing waits, nothing is being written, and no more is known to come.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.jobs.is_empty() && state.in_hand == 0 && state.bulk == 0 && !state.closed
+    }
+
     /// Lets groups gather while `import` brings many snapshots.
     pub(crate) fn during_bulk<T>(&self, import: impl FnOnce() -> T) -> T {
         struct Bulk<'q>(&'q Queue);

@@ -23,8 +23,8 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("06-tag.sql", 581, "2a071ab35f6d726eb3f123892b64bc42d95aed26d494b4825a9da6f568cba92e"),
     ("07-view.sql", 3797, "77c5474b1bc8a91d9d7bf03d5a4135595312254d10513b8a2e1f1c3a532be9e1"),
     ("08-retention.sql", 784, "29f674a134d7520ec5859a41061c2c794b9798504f18c9546d5faf8ac69b1b79"),
-    ("09-piece.sql", 926, "cf5f9df571e38f4ee280c15a1450b32831e0ab161e12e3ad7be4e92c536b092d"),
-    ("10-view.sql", 3096, "d02aeb72a32745adee3076d324fa8e4b56413b232ba1c358d2427482ddc82805"),
+    ("09-content.sql", 1069, "7f124f28272e328ac87f7db307a0945b776c36baa131b89fae157e5cf656fd26"),
+    ("10-view.sql", 3851, "fa8cd55a1c9b0d75ca2fb4a7d3b7ef9f89bec90d1fe7932a8edabdb2603a48ec"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {
