@@ -4,3 +4,4 @@ pub mod diff;
 pub mod entries;
 pub mod har;
 pub mod image;
+pub mod pyjson;

@@ -18,6 +18,7 @@ mod input;
 mod large;
 mod lifecycle;
 mod model;
+mod pyjson;
 #[cfg(feature = "cli")]
 mod readme;
 mod repair;

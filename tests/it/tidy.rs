@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -34,6 +34,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("zstd", &["src/codec/"]),
     ("image", &["src/format/image.rs"]),
     ("json_patch", &["src/format/"]),
+    ("sha2", &["src/format/pyjson.rs"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
     ("r2d2", &["src/store/"]),
