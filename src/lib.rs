@@ -66,7 +66,7 @@
 //! | 0 | [`error`] | what can go wrong, in one enum |
 //! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
 //! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::chunk`] for its pieces, [`codec::digest`] for the log |
-//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR |
+//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
 //! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::verify`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |

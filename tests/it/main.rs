@@ -12,6 +12,7 @@ mod cli_diff;
 mod codec;
 mod diff;
 mod entries;
+mod exchange;
 mod faults;
 mod image;
 mod input;
