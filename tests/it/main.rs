@@ -9,6 +9,8 @@ mod capture;
 mod cli;
 #[cfg(feature = "cli")]
 mod cli_diff;
+#[cfg(feature = "cli")]
+mod cli_transfer;
 mod codec;
 mod diff;
 mod entries;
