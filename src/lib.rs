@@ -68,9 +68,9 @@
 //! | 0 | [`error`] | what can go wrong, in one enum |
 //! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
 //! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log |
-//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR |
+//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
-//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a

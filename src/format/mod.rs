@@ -2,5 +2,7 @@
 
 pub mod diff;
 pub mod entries;
+pub mod export;
 pub mod har;
 pub mod image;
+pub mod pyjson;

@@ -12,6 +12,9 @@ use crate::model::id::{ArtifactName, BlobHash};
 pub const MEDIA_BYTES: &str = "application/octet-stream";
 /// The media type of JSON.
 pub const MEDIA_JSON: &str = "application/json";
+/// The media type of JSON in Python's dialect, which others may not read: with `NaN`, half surrogate
+/// pairs, or more levels than [`DEPTH_MAX`](crate::model::json::DEPTH_MAX).
+pub const MEDIA_PYTHON_JSON: &str = "application/x-python-json";
 /// The media type of plain text in UTF-8.
 pub const MEDIA_TEXT: &str = "text/plain";
 /// The longest media type, in bytes.

@@ -10,29 +10,41 @@
 //!
 //! **Invariant:** an archive is checked whole before the first snapshot of it is stored, and is not
 //! changed.
+//!
+//! A single data snapshot also goes out as a [JSON document](crate::format::export), the form in which
+//! Python snapshot managers exchange one, and comes in from such. What it can't hold is refused on the
+//! way out. On the way in its value is compared with its checksum.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::error::{Corruption, Error, Result};
-use crate::model::id::Version;
+use crate::codec::frame;
+use crate::error::{Corruption, Error, Result, What};
+use crate::format::export::{self, Document, Fault};
+use crate::format::pyjson;
+use crate::model::artifact::Given;
+use crate::model::id::{ArtifactName, Version};
 use crate::model::query::Query;
 use crate::ops::verify::{self, Depth};
-use crate::store::{Builder, Repository, copy};
+use crate::store::{Builder, Repository, copy, file};
 
 /// Snapshots that are listed at once.
 const PAGE: usize = 1_000;
+/// The bytes of a file that tell what it is.
+const HEAD_BYTES: u64 = 4_096;
 
 /// What an export came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Exported {
-    /// Snapshots that the archive holds.
+    /// Snapshots that the file holds.
     pub snapshots: u64,
     /// Bytes of their content, as given.
     pub bytes: u64,
-    /// Bytes of the archive.
+    /// Bytes of the file.
     pub file_bytes: u64,
 }
 
@@ -55,12 +67,16 @@ pub enum Naming {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Imported {
-    /// Its version in the archive.
+    /// Its version in the archive or document.
     pub from: Version,
     /// Its version in the store.
     pub version: Version,
     /// Whether it was in the store already, so that nothing was added.
     pub present: bool,
+    /// What is not as it was, or could not be checked; they also stand in the snapshot's user info, as
+    /// [`NOTES`](crate::format::export::NOTES). An archive leaves none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// How far a transfer has come.
@@ -104,21 +120,160 @@ pub fn export(
     Ok(Exported { snapshots: total, bytes, file_bytes: written.len() })
 }
 
-/// Stores all snapshots of an archive, the oldest first, and tells what became of each.
+/// Writes a data snapshot into a [JSON document](crate::format::export) at `path`, whole or not at
+/// all. [`import`] takes it back, byte for byte.
+///
+/// Fails with `StoreExists` where something stands there, with `NotFound` where the version is not in
+/// the store, with `Corrupt` where its content can't be proved intact, and with `Invalid` where it has
+/// several artifacts or content that is neither JSON nor text: [`export()`] takes that too.
+pub fn export_json(
+    repo: &Repository,
+    version: &Version,
+    path: impl AsRef<Path>,
+) -> Result<Exported> {
+    let mut copy = repo.read(|view| copy::copy(view.conn, version, Some(version)))?;
+    if let ([artifact], [_]) = (copy.draft.artifacts.as_mut_slice(), copy.large.as_slice()) {
+        let content = repo.content(version, artifact.name.as_str())?;
+        artifact.content = Some(Given::Held(content.into()));
+    }
+    let document = export::write(&copy.draft, repo.now())?;
+    let path = path.as_ref();
+    let file_bytes = file::create(path, |file| {
+        file.write_all(&document).map_err(|source| Error::io(path, source))
+    })?;
+    let content = copy.draft.artifacts.first().and_then(|artifact| artifact.content());
+    Ok(Exported { snapshots: 1, bytes: content.map_or(0, |it| it.len() as u64), file_bytes })
+}
+
+/// Writes the content of an artifact into a file at `path`, byte for byte, whole or not at all.
+///
+/// Fails with `StoreExists` where something stands there, with `NotFound` where there is no such
+/// content, telling what there is, and with `Corrupt` where it can't be proved intact.
+pub fn export_artifact(
+    repo: &Repository,
+    version: &Version,
+    artifact: &ArtifactName,
+    path: impl AsRef<Path>,
+) -> Result<Exported> {
+    let snapshot = repo.get(version)?;
+    let held = || snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some());
+    let Some(found) = held().find(|held| held.name == *artifact) else {
+        let names: Vec<_> = held().map(|held| held.name.as_str()).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let name = format!("{artifact} in snapshot {version}, which holds {names}");
+        return Err(Error::NotFound { what: What::Artifact, name });
+    };
+    let file_bytes = file::create(path.as_ref(), |file| {
+        repo.copy_to(version, artifact.as_str(), file).map(drop)
+    })?;
+    Ok(Exported { snapshots: 1, bytes: found.bytes, file_bytes })
+}
+
+/// Stores all snapshots of an archive, the oldest first, and tells what became of each. A
+/// [JSON document](crate::format::export), which is known by how it begins, is an archive of one.
 ///
 /// Rules of retention hold for them as for all others. Ended early and done again, it goes on: what
 /// is there already is found again.
 ///
-/// Fails with `NoStore` or `NotAStore` where the archive is none, with `Corrupt` where it is damaged,
-/// and with `VersionExists` where a version is taken that is to be used; then nothing is imported.
+/// Fails with `NoStore` or `NotAStore` where the archive is none, with `Corrupt` where it is damaged
+/// or a value does not fit its checksum, and with `VersionExists` where a version is taken that is to
+/// be used; then nothing is imported. The name that a document tells need not be a version: then it is
+/// `Invalid`, unless another is asked for.
 pub fn import(
     repo: &Repository,
     path: impl AsRef<Path>,
     naming: &Naming,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Imported>> {
-    let archive = open(path.as_ref(), progress)?;
-    let versions = versions(&archive)?;
+    let path = path.as_ref();
+    if let Some(document) = document(path)? {
+        let (archive, notes) = archive_of(repo, document, naming)?;
+        let mut imported = import_all(repo, &archive, naming, progress)?;
+        imported.iter_mut().for_each(|one| one.notes.clone_from(&notes));
+        return Ok(imported);
+    }
+    import_all(repo, &open(path, progress)?, naming, progress)
+}
+
+/// Reads a JSON document, where the file is one by its beginning.
+fn document(path: &Path) -> Result<Option<Document>> {
+    let mut head = Vec::new();
+    // What can't be read is no document; the archive that it may be says why.
+    let opened = File::open(path).and_then(|mut file| {
+        (&mut file).take(HEAD_BYTES).read_to_end(&mut head)?;
+        Ok(file)
+    });
+    let Ok(mut file) = opened else { return Ok(None) };
+    let not_one = |why: String| Error::NotAStore { path: path.to_owned(), why };
+    if export::begins_pickle(&head) {
+        let why = "a pickle of Python, which can run code and is not read; export it as JSON";
+        return Err(not_one(why.to_owned()));
+    }
+    if !export::begins(&head) {
+        return Ok(None);
+    }
+    let limit = pyjson::TEXT_BYTES_MAX as u64;
+    (&mut file)
+        .take(limit + 1 - head.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(|source| Error::io(path, source))?;
+    if head.len() as u64 > limit {
+        let bytes = file.metadata().map_or(head.len() as u64, |found| found.len());
+        return Err(Error::TooLarge { what: path.display().to_string(), bytes, limit });
+    }
+    export::read(&head).map(Some).map_err(|fault| match fault {
+        Fault::Foreign(why) => not_one(why),
+        Fault::Damaged(damage) => {
+            let detail = format!("{}: {}", path.display(), damage.detail);
+            Error::Corrupt(Corruption { detail, ..damage })
+        }
+    })
+}
+
+/// A store in memory of the one snapshot of a document, and the notes on it.
+fn archive_of(
+    repo: &Repository,
+    document: Document,
+    naming: &Naming,
+) -> Result<(Repository, Vec<String>)> {
+    let Document { mut draft, version, mut notes } = document;
+    let time = *draft.time.get_or_insert_with(|| repo.now());
+    let own = match version.as_deref().map(str::parse::<Version>) {
+        Some(Ok(version)) => Some(version),
+        Some(Err(error)) if *naming == Naming::Keep => return Err(error),
+        Some(Err(error)) => {
+            notes.push(error.to_string());
+            None
+        }
+        None => None,
+    };
+    // Made of what it is, so that it is found again.
+    let content = draft.artifacts.first().and_then(|artifact| artifact.content());
+    let hash = frame::hash(content.unwrap_or_default());
+    let made = || {
+        let [a, b, c, d, ..] = hash.0;
+        Version::made_at(time, u32::from_le_bytes([a, b, c, d]))
+    };
+    draft.version = Some(own.unwrap_or_else(made));
+    if !notes.is_empty() {
+        let mut key = export::NOTES.to_owned();
+        while draft.user_info.contains_key(&key) {
+            key.push('_');
+        }
+        draft = draft.info(key, notes.clone());
+    }
+    let archive = Builder::default().in_memory()?;
+    archive.create(draft)?;
+    Ok((archive, notes))
+}
+
+fn import_all(
+    repo: &Repository,
+    archive: &Repository,
+    naming: &Naming,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Imported>> {
+    let versions = versions(archive)?;
     if let (Naming::As(version), false) = (naming, versions.len() == 1) {
         let why = format!("the archive holds {} snapshots; a name fits just one", versions.len());
         return Err(Error::invalid("version", version, why));
@@ -149,11 +304,12 @@ pub fn import(
         .collect();
     let total = names.len() as u64;
     let mut told = |done| progress(Progress { stage: "snapshots", done, total });
-    let mut stored = copy_all(&archive, repo, &names, &mut told)?.into_iter();
+    let mut stored = copy_all(archive, repo, &names, &mut told)?.into_iter();
     let imported = found.into_iter().map(|(from, name, present)| {
         // What is not present was stored, in the same order.
         let version = if present { name } else { stored.next() };
-        Imported { version: version.unwrap_or_else(|| from.clone()), from, present }
+        let version = version.unwrap_or_else(|| from.clone());
+        Imported { version, from, present, notes: Vec::new() }
     });
     Ok(imported.collect())
 }

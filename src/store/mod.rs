@@ -12,6 +12,7 @@ mod contexts;
 pub(crate) mod copy;
 mod create;
 mod events;
+pub(crate) mod file;
 pub(crate) mod forget;
 pub(crate) mod gc;
 mod lanes;

@@ -11,9 +11,12 @@ mod cli;
 #[cfg(feature = "cli")]
 mod cli_diff;
 mod cli_lifecycle;
+#[cfg(feature = "cli")]
+mod cli_transfer;
 mod codec;
 mod diff;
 mod entries;
+mod exchange;
 mod faults;
 mod image;
 mod input;
@@ -21,6 +24,7 @@ mod large;
 mod lifecycle;
 mod model;
 mod png;
+mod pyjson;
 #[cfg(feature = "cli")]
 mod readme;
 mod repack;

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -36,6 +36,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("preflate_rs", &["src/codec/png.rs"]),
     ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
+    ("sha2", &["src/format/pyjson.rs"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
     ("r2d2", &["src/store/"]),

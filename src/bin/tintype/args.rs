@@ -452,22 +452,43 @@ Examples:
 #[derive(Args)]
 #[command(after_help = "Examples:
   tintype export latest:good -o good.tintype
-  tintype --store good.tintype list")]
+  tintype --store good.tintype list
+  tintype export latest -o feed.json --as json
+  tintype export latest -o page.har --as har")]
 pub struct Export {
     /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
     #[arg(required = true, value_name = "VERSION")]
     pub versions: Vec<Selector>,
-    /// The archive; nothing may stand there
+    /// The file; nothing may stand there
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
+    /// What to write; all but an archive are of one snapshot
+    #[arg(long = "as", value_name = "FORM", default_value = "archive")]
+    pub form: ExportForm,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// A store of these snapshots, with everything known of them
+    Archive,
+    /// A data snapshot as a JSON document: its value, and what is said of it
+    Json,
+    /// The requests of a page: its network.har
+    Har,
+    /// The page as one file: its page.mhtml
+    Mhtml,
 }
 
 #[derive(Args)]
-#[command(after_help = "Example: tintype import good.tintype
+#[command(after_help = "Examples:
+  tintype import good.tintype
+  tintype import feed.json --as-version feed-1
 
+A file that begins with { is read as the JSON document of a snapshot, whoever wrote it; its value
+is compared with its checksum. What is no standard JSON is kept as application/x-python-json.
 A snapshot that is here already, the same in everything, is not stored again.")]
 pub struct Import {
-    /// The archive, or any store
+    /// The archive, any store, or the JSON document of a snapshot
     #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
     /// Choose the version, where the archive holds one snapshot

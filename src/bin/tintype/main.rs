@@ -146,6 +146,7 @@ fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
         Failure::Gone => return ExitCode::SUCCESS,
         Failure::Usage(message) => (2, "usage", message.clone(), None),
         Failure::Output(error) => (1, "output", format!("writing the output: {error}"), None),
+        Failure::Elsewhere(error) => (out::code(error), error.kind(), chain(error), None),
         Failure::Error(error) => {
             (out::code(error), error.kind(), chain(error), hint(error, global))
         }
@@ -179,6 +180,13 @@ fn chain(error: &Error) -> String {
 fn hint(error: &Error, global: &Global) -> Option<String> {
     let store = global.store().display();
     Some(match error {
+        // Of another file than the store.
+        Error::NoStore { path } | Error::NotAStore { path, .. } if path != global.store() => {
+            return None;
+        }
+        Error::StoreExists { path } if path != global.store() => {
+            "it was left as it is; choose another name".into()
+        }
         Error::NoStore { .. } => {
             format!("make one with: tintype init --store {store}\n  or name yours with --store PATH or TINTYPE_STORE")
         }

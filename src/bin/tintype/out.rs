@@ -16,6 +16,8 @@ const SCHEMA: u32 = 1;
 pub enum Failure {
     /// An error of the library.
     Error(tintype::Error),
+    /// An error that is of another file than the store.
+    Elsewhere(tintype::Error),
     /// What was asked for makes no sense together.
     Usage(String),
     /// Whoever reads our output has gone, as `head` does: no failure of ours.

@@ -6,9 +6,9 @@ use serde_json::json;
 use tintype::ops::repair;
 use tintype::ops::transfer::{self, Naming};
 use tintype::ops::verify::Problem;
-use tintype::{Repository, Version};
+use tintype::{ArtifactName, Repository, Version};
 
-use crate::args::{Export, Import, Repair};
+use crate::args::{Export, ExportForm, Import, Repair};
 use crate::out::{Done, Failure, GREEN, Out, RED, Run, plain, size};
 
 pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
@@ -17,8 +17,53 @@ pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
         .iter()
         .map(|selector| repo.resolve(selector))
         .collect::<tintype::Result<_>>()?;
+    match args.form {
+        ExportForm::Archive => archive(repo, &versions, args, out),
+        ExportForm::Json => one(repo, &versions, args, None, out),
+        ExportForm::Har => one(repo, &versions, args, Some("network.har"), out),
+        ExportForm::Mhtml => one(repo, &versions, args, Some("page.mhtml"), out),
+    }
+}
+
+/// Writes one snapshot: this artifact of it, or the JSON document.
+fn one(
+    repo: &Repository,
+    versions: &[Version],
+    args: &Export,
+    artifact: Option<&str>,
+    out: &Out,
+) -> Run {
+    let [version] = versions else {
+        return Err(Failure::Usage(format!(
+            "{} snapshots are named; but for an archive it has to be one",
+            versions.len()
+        )));
+    };
+    let artifact: Option<ArtifactName> = artifact.map(str::parse).transpose()?;
+    let exported = match &artifact {
+        Some(artifact) => transfer::export_artifact(repo, version, artifact, &args.output)?,
+        None => transfer::export_json(repo, version, &args.output)?,
+    };
+    match out.json {
+        true => out.object(json!({
+            "path": args.output,
+            "version": version,
+            "artifact": artifact,
+            "bytes": exported.bytes,
+            "file_bytes": exported.file_bytes,
+        }))?,
+        false => out.note(format!(
+            "{version} in {} ({})",
+            plain(&args.output.display().to_string()),
+            size(exported.file_bytes)
+        )),
+    }
+    Ok(Done::Ok)
+}
+
+fn archive(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run {
     let bar = out.progress(versions.len() as u64, "snapshots");
-    let exported = transfer::export(repo, &versions, &args.output, &mut |progress| {
+    let exported = transfer::export(repo, versions, &args.output, &mut |progress| {
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
@@ -52,12 +97,21 @@ pub fn import(repo: &Repository, args: &Import, out: &Out) -> Run {
         bar.set_prefix(progress.stage);
         bar.set_length(progress.total);
         bar.set_position(progress.done);
+    })
+    .map_err(|error| match error {
+        tintype::Error::Corrupt(_) => Failure::Elsewhere(error),
+        error => Failure::Error(error),
     })?;
     bar.finish_and_clear();
     for one in &imported {
         match out.json {
             true => out.object(json!(one))?,
-            false => out.line(one.version.as_str())?,
+            false => {
+                out.line(one.version.as_str())?;
+                for note in &one.notes {
+                    out.note(format!("  {}", plain(note)));
+                }
+            }
         }
     }
     let present = imported.iter().filter(|one| one.present).count();

@@ -1,0 +1,38 @@
+//! A file that is not part of a store, made whole or not at all.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::store::schema;
+
+/// Makes a file at `path`, filled by `fill`, and gives its size. It is readable for its owner alone,
+/// as a store is.
+///
+/// Fails with `StoreExists` where anything stands there.
+pub(crate) fn create(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<u64> {
+    let at = |source: std::io::Error| match source.kind() {
+        ErrorKind::StorageFull => Error::NoSpace { path: path.to_owned() },
+        ErrorKind::AlreadyExists => Error::StoreExists { path: path.to_owned() },
+        _ => Error::io(path, source),
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::StoreExists { path: path.to_owned() });
+    }
+    let folder = schema::folder_of(path);
+    let mut made = tempfile::Builder::new()
+        .prefix(".tintype-")
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(|error| at(error.kind().into()))?;
+    fill(made.as_file_mut()).map_err(|error| match error {
+        Error::Io { source, .. } => at(source),
+        error => error,
+    })?;
+    made.as_file().sync_all().map_err(at)?;
+    let bytes = made.as_file().metadata().map_err(at)?.len();
+    made.persist_noclobber(path).map_err(|failed| at(failed.error))?;
+    schema::sync_folder(folder).map_err(at)?;
+    Ok(bytes)
+}
