@@ -53,7 +53,7 @@
 //! page that did not load, hangs or crashed.
 //!
 //! **Invariant:** the file can be read without this crate: with SQLite and Zstandard, as
-//! `migrations/README.md` describes.
+//! `migrations/README.md` describes. Pictures that [`ops::repack`] opened up need `preflate-rs` too.
 //!
 //! **Refused:** global state. A store, a clock, a browser are arguments. Two stores in one process
 //! know nothing of each other.

@@ -366,15 +366,18 @@ pub(crate) fn pictures(conn: &Connection) -> Result<Vec<(i64, i64, i64)>> {
 pub(crate) fn opened(conn: &Connection, id: i64, before: Option<i64>) -> Result<Option<Remade>> {
     let Some(row) = blobs::by_id(conn, id)? else { return Ok(None) };
     let plain = matches!(blobs::codec(row.codec), Some(Codec::Raw | Codec::Zstd | Codec::Delta));
-    if !plain || !blobs::on(conn, id)?.is_empty() {
+    if !plain {
         return Ok(None);
     }
+    // What lies on it must lie deeper, so where something lies near it can only become whole.
+    let nearest = blobs::on(conn, id)?.iter().map(|delta| delta.depth).min().unwrap_or(u32::MAX);
     let content = blobs::read(conn, &row)?;
     let Some(opened) = png::open(&content) else { return Ok(None) };
     let mut onto = None;
     if let Some(before) = before.map(|before| blobs::by_id(conn, before)).transpose()?.flatten()
         && form(&before) == Form::Opened
         && before.depth < DEPTH_MAX
+        && before.depth + 1 < nearest
         && fits_opened(conn, &before, opened.len() as u64)?
     {
         let base = blobs::decoded(conn, &before)?;
@@ -429,11 +432,9 @@ pub(crate) fn replace(conn: &Connection, made: &Remade) -> Result<Option<u64>> {
             _ => return Ok(None),
         }
     }
-    // What lies on it, if anything, must lie deeper still.
-    if depth > made.row.depth && !blobs::on(conn, made.row.id)?.is_empty() {
+    if blobs::on(conn, made.row.id)?.iter().any(|delta| delta.depth <= depth) {
         return Ok(None);
     }
-    let depth = if made.onto.is_some() { depth.max(made.row.depth) } else { 0 };
     set(conn, &made.row, &made.frame, made.onto.as_ref().map(|onto| onto.id), depth)?;
     if made.position != made.row.position {
         conn.prepare_cached("UPDATE blob SET position = ?2 WHERE id = ?1")
