@@ -616,8 +616,7 @@ impl Shared {
     /// Lends a connection that reads.
     fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         sqlite::be_patient(self.busy_timeout);
-        let conn = self.readers.get()?;
-        read(&conn).map_err(|error| sqlite::at(&self.path, error))
+        self.readers.lend(read).map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Changes the store in one transaction.

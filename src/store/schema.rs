@@ -1,6 +1,6 @@
 //! The file: how it is made, recognised and opened.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -83,7 +83,8 @@ impl Location {
             | match self {
                 Location::File(_) => OpenFlags::empty(),
                 Location::Frozen(path) => {
-                    let why = "neither the file nor its folder can be written".to_owned();
+                    let why =
+                        "the file, or the folder that it is in, may not be written".to_owned();
                     return Err(Error::ReadOnly { path: path.clone(), why });
                 }
                 Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE,
@@ -395,16 +396,16 @@ pub(crate) const SETTINGS: [(&str, i64); 3] =
     [("application_id", APPLICATION_ID), ("page_size", PAGE_BYTES), ("auto_vacuum", 2)];
 
 /// Checks that something stands where a store is to be opened, and that it is a file.
+///
+/// It is not opened for that. POSIX ends all locks that a process has on a file when the process
+/// closes it through any descriptor: other handles of the store would go on without theirs, and the
+/// next process to close the store would take the log from under them.
 pub(crate) fn find(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is a folder".into() })
         }
-        Ok(_) => OpenOptions::new()
-            .read(true)
-            .open(path)
-            .map(drop)
-            .map_err(|source| Error::io(path, source)),
+        Ok(_) => sqlite::readable(path).map_err(|source| Error::io(path, source)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::NoStore { path: path.to_owned() })
         }

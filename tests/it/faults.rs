@@ -195,8 +195,7 @@ fn writing_within_a_transaction_through_the_repository_is_an_error_not_a_hang() 
 
 #[cfg(all(unix, feature = "cli"))]
 mod processes {
-    use std::os::unix::process::CommandExt;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
     use super::*;
 
@@ -250,42 +249,5 @@ mod processes {
             let repo = Repository::open(folder.path().join("tintype.db")).unwrap();
             repo.create(Draft::text("room")).unwrap();
         }
-    }
-
-    #[test]
-    fn killed_at_any_moment_loses_nothing_that_was_told() {
-        let folder = tempfile::tempdir().unwrap();
-        files(folder.path(), 40);
-        drop(Repository::init(folder.path().join("tintype.db")).unwrap());
-        let mut told = 0;
-        for round in 0..24_u64 {
-            let script = format!(
-                "for n in $(seq 60); do {TINTYPE} put $(ls *.bin | shuf -n 3) --context kill/w$0 || exit; done"
-            );
-            let mut writers: Vec<_> = (0..4)
-                .map(|writer| {
-                    Command::new("bash")
-                        .args(["-c", &script, &writer.to_string()])
-                        .current_dir(folder.path())
-                        .stdout(Stdio::piped())
-                        .stderr(Stdio::piped())
-                        .process_group(0)
-                        .spawn()
-                        .unwrap()
-                })
-                .collect();
-            std::thread::sleep(Duration::from_millis(40 + round * 37 % 160));
-            for writer in &mut writers {
-                let group = format!("-{}", writer.id());
-                Command::new("kill").args(["-9", "--", &group]).status().unwrap();
-            }
-            for writer in writers {
-                let output = writer.wait_with_output().unwrap();
-                let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-                assert!(!errors.contains("locked"), "{errors}");
-                told += check(folder.path(), &String::from_utf8(output.stdout).unwrap());
-            }
-        }
-        assert!(told > 24, "{told}");
     }
 }

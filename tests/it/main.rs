@@ -10,6 +10,10 @@ mod cli;
 #[cfg(feature = "cli")]
 mod cli_diff;
 mod codec;
+#[cfg(all(unix, feature = "cli"))]
+mod concurrency;
+#[cfg(all(unix, feature = "cli"))]
+mod crash;
 mod diff;
 mod entries;
 mod faults;
