@@ -184,6 +184,14 @@ impl Error {
         }
     }
 
+    /// Makes the error of a temporary file or folder that can't be made beside `path`. The crate for
+    /// those puts a path of its own behind what the operating system said.
+    pub(crate) fn temporary(path: impl AsRef<Path>, source: &std::io::Error) -> Self {
+        let said = source.to_string();
+        let said = said.split_once(" at path ").map_or(said.as_str(), |(said, _)| said);
+        Error::io(path, std::io::Error::new(source.kind(), said))
+    }
+
     /// The error that a stream of ours passed through foreign hands as an I/O error; others as they
     /// are.
     pub(crate) fn unwrapped(self) -> Self {

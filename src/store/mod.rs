@@ -197,6 +197,10 @@ impl Builder {
 ///
 /// It can be cloned and shared between threads; many processes may hold the same file.
 ///
+/// A process that holds a store must not open its files by other means, not to copy them either:
+/// POSIX ends all locks that a process has on a file when it closes that, so that others would take
+/// the store for one that nobody uses.
+///
 /// ```
 /// use tintype::{Draft, Repository};
 /// let repo = Repository::temporary()?;
@@ -501,7 +505,13 @@ impl Repository {
 
     /// Whether the store is in a file, rather than in memory.
     pub(crate) fn in_file(&self) -> bool {
-        matches!(self.handle.shared.location, Location::File(_))
+        !matches!(self.handle.shared.location, Location::Memory(_))
+    }
+
+    /// Whether the file is taken as one that does not change, so that SQLite does not say how it
+    /// would be changed.
+    pub(crate) fn is_frozen(&self) -> bool {
+        matches!(self.handle.shared.location, Location::Frozen(_))
     }
 
     /// Makes another store at `path` with the same clock, filled by `fill`: all of it is there when
@@ -532,6 +542,11 @@ impl Repository {
     /// none.
     pub(crate) fn give_back(&self, pages: u32) -> Result<Option<u32>> {
         self.handle.shared.give_back(pages)
+    }
+
+    /// Moves the write-ahead log into the file, so that what is written next takes its place.
+    pub(crate) fn empty_log(&self) -> Result<()> {
+        self.handle.shared.empty_log()
     }
 
     /// How often this handle and its clones committed: each commit waited once for the disk.
@@ -592,7 +607,7 @@ impl Shared {
 
     /// The note beside the file, if there is one and it is of this store.
     fn note(&self) -> Option<Note> {
-        let Location::File(path) = &self.location else { return None };
+        let (Location::File(path) | Location::Frozen(path)) = &self.location else { return None };
         note::read(path).filter(|note| Some(&note.store) == self.uuid.get())
     }
 
@@ -661,24 +676,39 @@ impl Shared {
         written().map_err(|error| sqlite::at(&self.path, error))
     }
 
-    fn give_back(&self, pages: u32) -> Result<Option<u32>> {
+    /// Lends the connection that writes, outside of a transaction.
+    fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.refuse_nested()?;
-        let given = || -> Result<Option<u32>> {
-            let doing = "giving free pages back";
+        let worked = || -> Result<T> {
             sqlite::be_patient(self.busy_timeout);
             let mut writer = locked(&self.writer);
             let conn = match &mut *writer {
                 Some(conn) => conn,
                 none => none.insert(self.location.open_writer()?),
             };
+            work(conn)
+        };
+        worked().map_err(|error| sqlite::at(&self.path, error))
+    }
+
+    fn empty_log(&self) -> Result<()> {
+        self.alone(|conn| {
+            // It is not cut off: where the disk is full, others would take the room.
+            let emptied = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            emptied.doing("moving the log into the file")
+        })
+    }
+
+    fn give_back(&self, pages: u32) -> Result<Option<u32>> {
+        self.alone(|conn| {
+            let doing = "giving free pages back";
             let free = |conn: &Connection| -> Result<u32> {
                 conn.pragma_query_value(None, "freelist_count", |row| row.get(0)).doing(doing)
             };
             let before = free(conn)?;
             conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})")).doing(doing)?;
             Ok(Some(before.saturating_sub(free(conn)?)).filter(|given| *given > 0))
-        };
-        given().map_err(|error| sqlite::at(&self.path, error))
+        })
     }
 
     /// Moves the write-ahead log into the file and closes the connection that writes.
@@ -695,8 +725,7 @@ impl Shared {
 
 fn temporary_folder(within: &Path) -> Result<TempDir> {
     let made = tempfile::Builder::new().prefix("tintype-").tempdir_in(within);
-    // The error of that crate names the path too.
-    made.map_err(|error| Error::io(within, std::io::Error::from(error.kind())))
+    made.map_err(|error| Error::temporary(within, &error))
 }
 
 fn uuid(conn: &Connection) -> Result<[u8; 16]> {

@@ -12,7 +12,7 @@ use tintype::{Draft, DraftArtifact, Error, Query, Repository, Snapshot, Version}
 
 use crate::support::noise;
 use crate::support::process::{Diary, lines, orders, worker};
-use crate::support::shell::TINTYPE;
+use crate::support::shell::{Shell, TINTYPE};
 use crate::support::values::{context, document, tag, version};
 
 /// Steps of each of those who are at work.
@@ -292,6 +292,18 @@ fn a_store_opened_twice_keeps_the_locks_of_the_first_handle() {
     );
     whole(&first);
     assert_eq!(first.find(&Query::all()).unwrap().len(), 2);
+}
+
+/// As in `put *` where the store is.
+#[test]
+fn the_files_of_a_store_are_not_put_into_it() {
+    let shell = Shell::new();
+    shell.file("a.txt", "a");
+    let run = shell.run("put a.txt tintype.db ./tintype.db-wal tintype.db-shm");
+    assert_eq!(run.code, 3, "{}", run.err);
+    assert_eq!(run.err.matches("it belongs to the store itself").count(), 3, "{}", run.err);
+    assert_eq!(shell.json("list").len(), 1);
+    shell.run("put tintype.db --together").failed(2, "it belongs to the store itself");
 }
 
 /// What a handle holds of the ends of lanes is what another lets go of, over and over.

@@ -307,3 +307,142 @@ fn killed_at_any_moment_loses_nothing_that_was_told() {
     );
     assert!(by_command > KILLS / WRITERS && snapshots > KILLS, "{by_command}, {snapshots}");
 }
+
+// A log that was cut off, or has a byte that is not what was written
+
+/// The bytes of the head of a write-ahead log, and of each of its frames: a head and a page.
+const LOG_HEAD: usize = 32;
+const FRAME: usize = 24 + 4096;
+
+/// All that a store answers, but what it costs.
+fn state(repo: &Repository) -> String {
+    let found = repo.find(&Query::all().limit(1_000)).unwrap();
+    let mut all = String::new();
+    for one in &found {
+        for artifact in &one.artifacts {
+            let content = repo.content(&one.version, artifact.name.as_str()).unwrap();
+            all += &frame::hash(&content).to_string();
+        }
+        // How it is kept is not what it is.
+        all += &json!([one.version, one.tags, one.description, held(one)]).to_string();
+    }
+    let forgotten = repo.find(&Query::all().forgotten()).unwrap();
+    let forgotten: Vec<_> = forgotten.iter().map(|one| &one.version).collect();
+    let events = repo.events(&EventQuery { limit: 1_000, ..EventQuery::default() }).unwrap();
+    all + &json!([forgotten, events, repo.tags().unwrap()]).to_string()
+}
+
+fn count(repo: &Repository) -> u64 {
+    repo.stats().unwrap().events
+}
+
+/// A store whose history is in its log: its files, and each state that somebody was told of, by the
+/// number of its last event.
+struct Logged {
+    file: Vec<u8>,
+    log: Vec<u8>,
+    note: Vec<u8>,
+    states: BTreeMap<u64, String>,
+}
+
+fn logged() -> Logged {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::init(&path).unwrap();
+    let mut states = BTreeMap::from([(count(&repo), state(&repo))]);
+    let name = |n: u64| format!("w{}-{n}", n % 2);
+    for n in 0..24 {
+        match n % 6 {
+            2 => repo.forget(&version(&name(n - 1))).unwrap(),
+            4 => drop(gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap()),
+            // Three changes that are one.
+            5 => repo
+                .write(|tx| {
+                    let last = version(&name(n - 5));
+                    tx.tag(&last, &tag("a"))?;
+                    tx.tag(&last, &tag("b"))?;
+                    tx.untag(&last, &tag("whole"))
+                })
+                .unwrap(),
+            _ => drop(repo.create(draft(&name(n))).unwrap()),
+        }
+        states.insert(count(&repo), state(&repo));
+    }
+    let read = |end: &str| fs::read(folder.path().join(format!("tintype.db{end}"))).unwrap();
+    Logged { file: read(""), log: read("-wal"), note: read("-head"), states }
+}
+
+impl Logged {
+    fn frames(&self) -> usize {
+        (self.log.len() - LOG_HEAD) / FRAME
+    }
+
+    /// Checks a store whose log is this one: it is as somebody was told, and says so where that is
+    /// not the last that was told. Gives the number of the last event.
+    fn check(&self, folder: &Path, log: &[u8]) -> u64 {
+        let path = folder.join("tintype.db");
+        fs::write(&path, &self.file).unwrap();
+        fs::write(folder.join("tintype.db-wal"), log).unwrap();
+        fs::write(folder.join("tintype.db-head"), &self.note).unwrap();
+        let _ = fs::remove_file(folder.join("tintype.db-shm"));
+        let repo = Repository::open(&path).unwrap();
+        let events = count(&repo);
+        assert_eq!(self.states.get(&events), Some(&state(&repo)), "after event {events}");
+        let report = verify::verify(&repo, Depth::Data, &mut |_| {}).unwrap();
+        let (last, _) = self.states.last_key_value().unwrap();
+        match events == *last {
+            true => assert!(report.ok, "{:?}", report.problems),
+            false => {
+                assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+                assert!(report.problems[0].detail.contains("is lost"), "{:?}", report.problems);
+            }
+        }
+        events
+    }
+}
+
+#[test]
+fn a_log_cut_off_anywhere_opens_as_what_was_told_up_to_there() {
+    let logged = logged();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut states, mut before, mut seen) = (0, 0, BTreeSet::new());
+    for frame in 0..=logged.frames() {
+        let end = LOG_HEAD + frame * FRAME;
+        for cut in [end, end + 1 + frame * 1_237 % (FRAME - 1)] {
+            let events = logged.check(folder.path(), &logged.log[..cut.min(logged.log.len())]);
+            assert!(events >= before, "{events} after {before}");
+            before = events;
+            seen.insert(events);
+            states += 1;
+        }
+    }
+    println!("{states} states, {} of them told", seen.len());
+    assert_eq!(seen.len(), logged.states.len());
+    assert!(states > 300, "{states}");
+}
+
+#[test]
+fn a_flipped_byte_of_the_log_is_told_and_what_was_before_it_is_there() {
+    let logged = logged();
+    let folder = tempfile::tempdir().unwrap();
+    let in_frames = (0..logged.frames()).map(|at| LOG_HEAD + at * FRAME + at * 911 % FRAME);
+    let (last, _) = logged.states.last_key_value().unwrap();
+    let mut lost = 0;
+    for at in (0..LOG_HEAD).chain(in_frames) {
+        let mut log = logged.log.clone();
+        log[at] ^= 1 << (at % 8);
+        lost += usize::from(logged.check(folder.path(), &log) < *last);
+        if at % 16 == 0 {
+            fs::write(folder.path().join("tintype.db-wal"), &log).unwrap();
+            let told = Command::new(TINTYPE)
+                .args(["stats", "--store"])
+                .arg(folder.path().join("tintype.db"))
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(told.contains("what was committed since is lost"), "{told}");
+        }
+    }
+    println!("{} flips, {lost} of which lost what was told", LOG_HEAD + logged.frames());
+    assert!(lost >= logged.frames(), "{lost}");
+}

@@ -1,4 +1,4 @@
-//! What happens to a store from outside: damage, a full disk, death.
+//! What happens to a store from outside: damage.
 
 use std::fs;
 use std::path::Path;
@@ -191,63 +191,4 @@ fn writing_within_a_transaction_through_the_repository_is_an_error_not_a_hang() 
     .unwrap();
     assert_eq!(repo.stats().unwrap().snapshots, 1);
     repo.create(Draft::text("y")).unwrap();
-}
-
-#[cfg(all(unix, feature = "cli"))]
-mod processes {
-    use std::process::Command;
-
-    use super::*;
-
-    const TINTYPE: &str = env!("CARGO_BIN_EXE_tintype");
-
-    fn files(folder: &Path, count: usize) {
-        for n in 0..count {
-            // Content that does not compress, so that it fills what there is.
-            let mut content = Vec::new();
-            for block in 0..600_u32 {
-                content.extend(
-                    tintype::codec::frame::hash(&(n as u32 * 1_000 + block).to_le_bytes()).0,
-                );
-            }
-            fs::write(folder.join(format!("{n:03}.bin")), content).unwrap();
-        }
-    }
-
-    /// Whether the store is whole and holds each version that was told, as its file is.
-    fn check(folder: &Path, told: &str) -> usize {
-        let repo = Repository::open(folder.join("tintype.db")).unwrap();
-        let report = verify::verify(&repo, Depth::Data, &mut |_| {}).unwrap();
-        assert!(report.ok, "{:?}", report.problems);
-        let mut kept = 0;
-        // The last line may have been cut off.
-        for line in told.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            repo.content(&line.trim_end().parse().unwrap(), "data").unwrap();
-            kept += 1;
-        }
-        kept
-    }
-
-    #[test]
-    fn a_disk_that_fills_up_keeps_what_was_told_and_nothing_half() {
-        for limit_kib in [200, 400, 777, 1_500] {
-            let folder = tempfile::tempdir().unwrap();
-            files(folder.path(), 120);
-            drop(Repository::init(folder.path().join("tintype.db")).unwrap());
-            let script = format!(
-                "trap '' XFSZ; ulimit -f {limit_kib}; exec {TINTYPE} put *.bin --context full/disk"
-            );
-            let put = Command::new("bash")
-                .args(["-c", &script])
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            assert!(!put.status.success(), "it fitted into {limit_kib} KiB");
-            assert!(!put.stderr.is_empty());
-            check(folder.path(), &String::from_utf8(put.stdout).unwrap());
-            // There is room again.
-            let repo = Repository::open(folder.path().join("tintype.db")).unwrap();
-            repo.create(Draft::text("room")).unwrap();
-        }
-    }
 }

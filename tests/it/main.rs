@@ -21,10 +21,16 @@ mod image;
 mod input;
 mod large;
 mod lifecycle;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod locks;
 mod model;
 #[cfg(feature = "cli")]
 mod readme;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod readonly;
 mod repair;
+#[cfg(all(unix, feature = "cli"))]
+mod room;
 mod schema;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
