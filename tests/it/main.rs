@@ -1,7 +1,7 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `capture` and some in `cli` want a Chromium, `readme` and `schema` the programs
-//! `sqlite3` and `zstd`; `make test` installs what is missing.
+//! Those in `capture` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
+//! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod capture;
