@@ -137,7 +137,7 @@ impl Actor<'_> {
                     self.read += u64::from(read(repo, one)?);
                 }
             }
-            17 => drop(gc::run(repo, &gc::Options::now(), &mut |_| {})?),
+            17 => gc::run(repo, &gc::Options::now(), &mut |_| {}).map(|_| ())?,
             18 if self.number.is_multiple_of(2) => {
                 let report = verify::verify(repo, Depth::Data, &mut |_| {})?;
                 assert!(report.ok, "{:#?}", report.problems);
@@ -323,7 +323,7 @@ fn no_base_is_taken_for_another_while_two_handles_store_and_let_go() {
                     .artifact(data.unwrap());
                 let names: Vec<_> = live.iter().filter(|(_, (_, gone))| !gone).collect();
                 if dice.roll(4) == 0 && !names.is_empty() {
-                    draft = draft.based_on(&version(names[dice.roll(names.len())].0));
+                    draft = draft.based_on(version(names[dice.roll(names.len())].0));
                 }
                 // Made ready here, and what it is a delta on may be gone when it is stored.
                 let prepared = repo.prepare(draft).unwrap();

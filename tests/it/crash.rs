@@ -116,7 +116,7 @@ fn write_on(orders: &Value, diary: &mut Diary) -> tintype::Result<()> {
                     diary.note(&format!("forgot {}", gone.version));
                 }
             }
-            5 => drop(gc::run(&repo, &gc::Options::now(), &mut |_| {})?),
+            5 => gc::run(&repo, &gc::Options::now(), &mut |_| {}).map(|_| ())?,
             _ => {}
         }
         put(diary, number..number + 1)?;
