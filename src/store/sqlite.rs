@@ -33,16 +33,24 @@ pub(crate) fn make_patient(conn: &Connection) -> rusqlite::Result<()> {
 /// SQLite calls this when another connection holds the lock that it wants.
 ///
 /// SQLite's own handler sleeps up to 100 ms between attempts, so that writers in tight loops pass
-/// each other by until some time out. Short sleeps of uneven length let everybody in.
+/// each other by until some time out. Short sleeps of uneven length let everybody in. It is a lottery
+/// still: where each commit takes long, some of many would lose until their time is over. So whoever
+/// has waited for long looks more often, and is the likelier to come next.
 fn wait_for_lock(attempt: i32) -> bool {
     let (patience, since) = PATIENCE.get();
     let since = since.filter(|_| attempt > 0).unwrap_or_else(Stopwatch::start);
     PATIENCE.set((patience, Some(since)));
-    if since.elapsed() >= patience {
+    let waited = since.elapsed();
+    if waited >= patience {
         return false;
     }
     let uneven = (attempt as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55;
-    std::thread::sleep(Duration::from_micros(300 + uneven));
+    let sleep_us = match () {
+        () if waited < patience / 16 => 300 + uneven,
+        () if waited < patience / 6 => 100 + uneven / 8,
+        () => 10 + uneven / 64,
+    };
+    std::thread::sleep(Duration::from_micros(sleep_us));
     true
 }
 
