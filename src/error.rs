@@ -174,9 +174,22 @@ impl Error {
         Error::NotFound { what, name: clip(&name.to_string(), 80) }
     }
 
-    /// Makes an [`Error::Io`].
+    /// Makes an [`Error::Io`], or an [`Error::NoSpace`] where that is what the operating system says.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Error::Io { path: path.as_ref().to_owned(), source }
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let path = path.as_ref().to_owned();
+        match source.kind() {
+            FileTooLarge | QuotaExceeded | StorageFull => Error::NoSpace { path },
+            _ => Error::Io { path, source },
+        }
+    }
+
+    /// Makes the error of a temporary file or folder that can't be made beside `path`. The crate for
+    /// those puts a path of its own behind what the operating system said.
+    pub(crate) fn temporary(path: impl AsRef<Path>, source: &std::io::Error) -> Self {
+        let said = source.to_string();
+        let said = said.split_once(" at path ").map_or(said.as_str(), |(said, _)| said);
+        Error::io(path, std::io::Error::new(source.kind(), said))
     }
 
     /// The error that a stream of ours passed through foreign hands as an I/O error; others as they

@@ -8,12 +8,15 @@
 //! was.
 //!
 //! **Invariant:** work grows with what is let go, not with the store.
+//!
+//! Where the disk is full this is what makes room, so it asks for little: it goes on in smaller steps,
+//! each in the room that the log of the one before took.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::time::Time;
 use crate::store::gc::{self as letting_go, Freed};
 use crate::store::{Repository, rebase};
@@ -24,7 +27,9 @@ pub const PURGE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Snapshots that are purged in one transaction.
 const BATCH: usize = 200;
 /// Pages that are given back in one transaction: 8 MiB.
-const PAGES: u32 = 2_048;
+const PAGES: usize = 2_048;
+/// How much smaller a step becomes for which there was no room.
+const SMALLER: usize = 8;
 
 /// What is done, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,9 +120,11 @@ pub fn run(
     let file_bytes_before = repo.read(|view| view.file_bytes())?;
     let (due, _) = repo.read(|view| letting_go::due(view.conn, until))?;
     let mut all = Freed::default();
-    all.add(repo.write(|tx| tx.end_leases())?);
+    all.add(fitting(repo, &mut 1, &mut |_| repo.write(|tx| tx.end_leases()))?);
+    let mut batch = BATCH;
     loop {
-        let freed = repo.write(|tx| tx.purge(until, BATCH))?;
+        let mut purge = |batch: usize| repo.write(|tx| tx.purge(until, batch));
+        let freed = fitting(repo, &mut batch, &mut purge)?;
         if freed.snapshots == 0 {
             break;
         }
@@ -125,8 +132,8 @@ pub fn run(
         progress(Progress { stage: "snapshots", done: all.snapshots, total: due });
     }
     let rebased = rebase_all(repo, &mut |freed| all.add(freed), progress)?;
-    let mut given_back = 0;
-    while let Some(pages) = repo.give_back(PAGES)? {
+    let (mut given_back, mut step) = (0, PAGES);
+    while let Some(pages) = fitting(repo, &mut step, &mut |step| repo.give_back(step as u32))? {
         given_back += u64::from(pages);
         progress(Progress { stage: "pages", done: given_back, total: 0 });
     }
@@ -143,6 +150,28 @@ pub fn run(
             file_bytes: view.file_bytes()?,
         })
     })
+}
+
+/// Does a step of a size, and where there is no room for it, once more in what the log took, then
+/// smaller ones.
+fn fitting<T>(
+    repo: &Repository,
+    size: &mut usize,
+    step: &mut dyn FnMut(usize) -> Result<T>,
+) -> Result<T> {
+    let mut emptied = false;
+    loop {
+        match step(*size) {
+            Err(Error::NoSpace { .. }) if !emptied || *size > 1 => {
+                repo.empty_log()?;
+                if emptied {
+                    *size = (*size / SMALLER).max(1);
+                }
+                emptied = true;
+            }
+            done => return done,
+        }
+    }
 }
 
 fn until(repo: &Repository, options: &Options) -> Time {
@@ -168,7 +197,15 @@ fn rebase_all(
             before = *last;
             for base in next {
                 let Some(plan) = repo.read(|view| rebase::plan(view.conn, base))? else { continue };
-                if let Some(won) = repo.write(|tx| tx.replace(&plan))? {
+                let mut replace = |_| repo.write(|tx| tx.replace(&plan));
+                let replaced = match fitting(repo, &mut 1, &mut replace) {
+                    Err(error @ Error::NoSpace { .. }) => {
+                        log::warn!("{error}; deltas are left as they are");
+                        None
+                    }
+                    replaced => replaced?,
+                };
+                if let Some(won) = replaced {
                     round += 1;
                     rebased += u64::from(won.blobs > 0);
                     freed(won);

@@ -103,7 +103,8 @@ pub fn verify(
         Ok(())
     })?;
     part(&mut report, ProblemKind::File, |_, found| {
-        repo.read(|view| check::shape(view.conn, repo.in_file(), found))
+        let (in_file, with_log) = (repo.in_file(), repo.in_file() && !repo.is_frozen());
+        repo.read(|view| check::shape(view.conn, in_file, with_log, found))
     })?;
     part(&mut report, ProblemKind::Log, |_, found| {
         let Some(note) = repo.note() else { return Ok(()) };

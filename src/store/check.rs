@@ -67,6 +67,7 @@ pub(crate) fn note(conn: &Connection, note: &Note) -> Result<Option<Corruption>>
 pub(crate) fn shape(
     conn: &Connection,
     in_file: bool,
+    with_log: bool,
     found: &mut dyn FnMut(Corruption),
 ) -> Result<()> {
     let doing = "checking the schema";
@@ -86,7 +87,7 @@ pub(crate) fn shape(
     }
     let mode: String =
         conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).doing(doing)?;
-    if in_file && mode != "wal" {
+    if with_log && mode != "wal" {
         found(Corruption::of_store(format!("journal_mode is {mode} instead of wal")));
     }
     let odd: i64 = conn

@@ -1,9 +1,11 @@
 //! Writing a prepared snapshot: its rows, the content that is new, and the event that tells of it.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 use serde_json::json;
 
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Error, Result, What};
 use crate::model::artifact::{ArtifactStatus, DraftArtifact};
 use crate::model::id::{BlobHash, Version};
 use crate::model::snapshot::{Kept, Receipt, Status};
@@ -164,8 +166,14 @@ fn keep(
         return Ok((row, encoded.slot.map(|slot| slot.base.hash), true));
     }
     lanes.forget(&content.lane);
+    let chain = match prepare::chain_for(conn, &prepared.draft, artifact) {
+        // The version that it is based on was there when it was made ready. What was accepted then
+        // is stored, whatever was forgotten since.
+        Err(Error::NotFound { what: What::Snapshot, .. }) => Arc::new([]),
+        chain => chain?,
+    };
     let again = PreparedContent {
-        chain: prepare::chain_for(conn, &prepared.draft, artifact)?,
+        chain,
         encoded: None,
         hash: content.hash,
         bytes,

@@ -241,6 +241,10 @@ impl Builder {
 ///
 /// It can be cloned and shared between threads; many processes may hold the same file.
 ///
+/// A process that holds a store must not open its files by other means, not to copy them either:
+/// POSIX ends all locks that a process has on a file when it closes that, so that others would take
+/// the store for one that nobody uses.
+///
 /// ```
 /// use tintype::{Draft, Repository};
 /// let repo = Repository::temporary()?;
@@ -554,7 +558,13 @@ impl Repository {
 
     /// Whether the store is in a file, rather than in memory.
     pub(crate) fn in_file(&self) -> bool {
-        matches!(self.handle.shared.location, Location::File(_))
+        !matches!(self.handle.shared.location, Location::Memory(_))
+    }
+
+    /// Whether the file is taken as one that does not change, so that SQLite does not say how it
+    /// would be changed.
+    pub(crate) fn is_frozen(&self) -> bool {
+        matches!(self.handle.shared.location, Location::Frozen(_))
     }
 
     /// Makes another store at `path` with the same clock, filled by `fill`: all of it is there when
@@ -602,6 +612,11 @@ impl Repository {
         self.handle.shared.close_gaps()
     }
 
+    /// Moves the write-ahead log into the file, so that what is written next takes its place.
+    pub(crate) fn empty_log(&self) -> Result<()> {
+        self.handle.shared.empty_log()
+    }
+
     /// How often this handle and its clones committed: each commit waited once for the disk.
     pub fn commits(&self) -> u64 {
         self.handle.shared.commits.load(Ordering::Relaxed)
@@ -641,6 +656,5 @@ impl Drop for Handle {
 
 fn temporary_folder(within: &Path) -> Result<TempDir> {
     let made = tempfile::Builder::new().prefix("tintype-").tempdir_in(within);
-    // The error of that crate names the path too.
-    made.map_err(|error| Error::io(within, std::io::Error::from(error.kind())))
+    made.map_err(|error| Error::temporary(within, &error))
 }

@@ -50,7 +50,7 @@ pub(crate) fn replace(
     let folder = schema::folder_of(path);
     let io = |source| Error::io(path, source);
     let beside = TempDir::with_prefix_in("tintype-", folder)
-        .map_err(|error| io(std::io::Error::from(error.kind())))?;
+        .map_err(|error| Error::temporary(path, &error))?;
     let made = beside.path().join("tintype.db");
     make(&made).map_err(|error| sqlite::at(path, error))?;
     let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();

@@ -81,7 +81,7 @@ impl Copied {
     /// Copies a store as it stands.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let folder = TempDir::with_prefix_in("tintype-", schema::folder_of(path))
-            .map_err(|error| Error::io(path, std::io::Error::from(error.kind())))?;
+            .map_err(|error| Error::temporary(path, &error))?;
         let mut copied = Copied { folder, log_of_another: false };
         for end in ["", "-wal", "-head"] {
             let part = schema::beside(path, end);

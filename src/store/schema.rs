@@ -1,6 +1,6 @@
 //! The file: how it is made, recognised and opened.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -83,7 +83,8 @@ impl Location {
             | match self {
                 Location::File(_) => OpenFlags::empty(),
                 Location::Frozen(path) => {
-                    let why = "neither the file nor its folder can be written".to_owned();
+                    let why =
+                        "the file, or the folder that it is in, may not be written".to_owned();
                     return Err(Error::ReadOnly { path: path.clone(), why });
                 }
                 Location::Memory(_) => OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE,
@@ -168,7 +169,7 @@ pub(crate) fn create(location: &Location, now: Time) -> Result<Option<Connection
         .prefix(".tintype-")
         .suffix(".tmp")
         .tempfile_in(folder)
-        .map_err(|error| Error::io(folder, std::io::Error::from(error.kind())))?
+        .map_err(|error| Error::temporary(path, &error))?
         .into_temp_path();
     {
         let mut conn = Location::File(temporary.to_path_buf()).open_writer()?;
@@ -227,9 +228,10 @@ fn make(conn: &mut Connection, now: Time) -> Result<()> {
 
 fn migrate(conn: &mut Connection) -> Result<()> {
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
-    migrations().to_latest(conn).map_err(|source| Error::Database {
-        doing: "bringing the store to the present schema",
-        source: Box::new(source),
+    let doing = "bringing the store to the present schema";
+    migrations().to_latest(conn).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => sqlite::from_sqlite(doing, err),
+        source => Error::Database { doing, source: Box::new(source) },
     })
 }
 
@@ -240,6 +242,9 @@ fn migrate(conn: &mut Connection) -> Result<()> {
 /// beside it, what it says would be missing.
 pub(crate) fn look(location: Location) -> Result<(Location, i64)> {
     let path = location.path();
+    if let Location::File(path) = &location {
+        let_log_be_written(path);
+    }
     let look = |location: &Location| -> Result<i64> {
         let (uri, flags) = location.reader();
         let conn = Connection::open_with_flags(uri, flags)
@@ -258,9 +263,32 @@ pub(crate) fn look(location: Location) -> Result<(Location, i64)> {
             let frozen = Location::Frozen(path.clone());
             look(&frozen).map(|found| (frozen, found))
         }
+        (Err(Error::ReadOnly { .. }), Location::File(path)) => {
+            let log = beside(path, "-wal");
+            let why = format!(
+                "{} holds changes, which can only be read where both may be written; copy both",
+                log.display()
+            );
+            Err(Error::ReadOnly { path: path.clone(), why })
+        }
         (found, _) => found.map(|found| (location, found)),
     };
     looked.map_err(|error| sqlite::at(&path, error))
+}
+
+/// Gives the files of the log the mode that the store has now. SQLite makes them with the mode that
+/// it had then, and whoever may only read leaves them behind.
+fn let_log_be_written(path: &Path) {
+    let Ok(mode) = fs::metadata(path).map(|file| file.permissions()) else { return };
+    for end in ["-wal", "-shm"] {
+        let part = beside(path, end);
+        let is_shut = fs::symlink_metadata(&part)
+            .is_ok_and(|part| part.is_file() && part.permissions().readonly());
+        if is_shut && !mode.readonly() {
+            // Only their owner can, which is who would be kept out otherwise.
+            let _ = fs::set_permissions(&part, mode.clone());
+        }
+    }
 }
 
 /// Refuses a write-ahead log of another store, which SQLite would play into this one: nothing in a log
@@ -395,16 +423,16 @@ pub(crate) const SETTINGS: [(&str, i64); 3] =
     [("application_id", APPLICATION_ID), ("page_size", PAGE_BYTES), ("auto_vacuum", 2)];
 
 /// Checks that something stands where a store is to be opened, and that it is a file.
+///
+/// It is not opened for that. POSIX ends all locks that a process has on a file when the process
+/// closes it through any descriptor: other handles of the store would go on without theirs, and the
+/// next process to close the store would take the log from under them.
 pub(crate) fn find(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is a folder".into() })
         }
-        Ok(_) => OpenOptions::new()
-            .read(true)
-            .open(path)
-            .map(drop)
-            .map_err(|source| Error::io(path, source)),
+        Ok(_) => sqlite::readable(path).map_err(|source| Error::io(path, source)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::NoStore { path: path.to_owned() })
         }

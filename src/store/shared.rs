@@ -65,7 +65,7 @@ impl Shared {
 
     /// The note beside the file, if there is one and it is of this store.
     pub(crate) fn note(&self) -> Option<Note> {
-        let Location::File(path) = &self.location else { return None };
+        let (Location::File(path) | Location::Frozen(path)) = &self.location else { return None };
         note::read(path).filter(|note| Some(&note.store) == self.uuid.get())
     }
 
@@ -89,8 +89,7 @@ impl Shared {
     /// Lends a connection that reads.
     pub(crate) fn reading<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         sqlite::be_patient(self.busy_timeout);
-        let conn = self.readers.get()?;
-        read(&conn).map_err(|error| sqlite::at(&self.path, error))
+        self.readers.lend(read).map_err(|error| sqlite::at(&self.path, error))
     }
 
     /// Changes the store in one transaction.
@@ -183,6 +182,14 @@ impl Shared {
             let stored = stored.unwrap_or_else(|| Err(gone()));
             stored.map_err(|error| sqlite::at(&self.path, error))
         }))
+    }
+
+    pub(crate) fn empty_log(&self) -> Result<()> {
+        self.alone(|conn| {
+            // It is not cut off: where the disk is full, others would take the room.
+            let emptied = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            emptied.doing("moving the log into the file")
+        })
     }
 
     pub(crate) fn give_back(&self, pages: u32) -> Result<Option<u32>> {

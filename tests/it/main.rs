@@ -1,7 +1,7 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `capture` and some in `cli` want a Chromium, `readme` and `schema` the programs
-//! `sqlite3` and `zstd`; `make test` installs what is missing.
+//! Those in `capture` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
+//! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod capture;
@@ -10,10 +10,15 @@ mod chunk;
 mod cli;
 #[cfg(feature = "cli")]
 mod cli_diff;
+#[cfg(feature = "cli")]
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
+#[cfg(all(unix, feature = "cli"))]
+mod concurrency;
+#[cfg(all(unix, feature = "cli"))]
+mod crash;
 mod diff;
 mod entries;
 mod exchange;
@@ -22,13 +27,19 @@ mod image;
 mod input;
 mod large;
 mod lifecycle;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod locks;
 mod model;
 mod png;
 mod pyjson;
 #[cfg(feature = "cli")]
 mod readme;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod readonly;
 mod repack;
 mod repair;
+#[cfg(all(unix, feature = "cli"))]
+mod room;
 mod schema;
 mod seed;
 mod store;

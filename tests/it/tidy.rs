@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 30] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -42,6 +42,7 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("r2d2", &["src/store/"]),
     ("r2d2_sqlite", &["src/store/"]),
     ("rusqlite_migration", &["src/store/"]),
+    ("rustix", &["src/store/sqlite.rs"]),
     ("tempfile", &["src/store/", "src/capture/chrome/"]),
     ("headless_chrome", &["src/capture/chrome/"]),
     ("tungstenite", &["src/capture/chrome/"]),

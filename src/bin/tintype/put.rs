@@ -180,8 +180,8 @@ fn artifact(
 ) -> tintype::Result<DraftArtifact> {
     let staged = match is_stdin(file) {
         true => repo.stage_for(draft, &name, bar.wrap_read(io::stdin().lock())),
-        false => File::open(file)
-            .map_err(|source| Error::io(file, source))
+        false => refuse_own(repo, file)
+            .and_then(|()| File::open(file).map_err(|source| Error::io(file, source)))
             .and_then(|file| repo.stage_for(draft, &name, bar.wrap_read(file))),
     };
     let staged = staged.map_err(|error| match error {
@@ -191,6 +191,23 @@ fn artifact(
     })?;
     let known = || media_type_of(&file.to_string_lossy()).to_owned();
     DraftArtifact::staged(name, args.media_type.clone().unwrap_or_else(known), staged)
+}
+
+/// Fails for a file of the store itself. To read it would be to close it again, which ends the locks
+/// that this process has on it.
+fn refuse_own(repo: &Repository, file: &Path) -> tintype::Result<()> {
+    let (Ok(file), Ok(store)) = (fs::canonicalize(file), fs::canonicalize(repo.path())) else {
+        return Ok(());
+    };
+    let is_own = ["", "-wal", "-shm"].iter().any(|end| {
+        let mut own = store.clone().into_os_string();
+        own.push(end);
+        file.as_os_str() == own
+    });
+    match is_own {
+        true => Err(Error::invalid("file", file.display(), "it belongs to the store itself")),
+        false => Ok(()),
+    }
 }
 
 fn is_stdin(file: &Path) -> bool {

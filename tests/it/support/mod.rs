@@ -1,6 +1,8 @@
 //! What several areas' tests need.
 
 pub mod full;
+#[cfg(all(unix, feature = "cli"))]
+pub mod process;
 pub mod script;
 #[cfg(feature = "cli")]
 pub mod shell;
