@@ -411,6 +411,10 @@ pub struct Receipt {
     /// What became of its content, in the order of the draft; artifacts without content are
     /// left out.
     pub artifacts: Vec<Kept>,
+    /// Whether what is kept in its place does not keep it: it is older than what is, and was forgotten
+    /// as soon as it was stored. It can be had back as others can.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
 }
 
 /// How the content of one artifact was kept.

@@ -29,7 +29,7 @@ pub(crate) fn create(
     let draft = &prepared.draft;
     let version = free_version(conn, prepared)?;
     let id = log.next_seq();
-    let mut receipt = Receipt { version: version.clone(), artifacts: Vec::new() };
+    let mut receipt = Receipt { version: version.clone(), artifacts: Vec::new(), forgotten: false };
     let place = contexts::intern_place(conn, &draft.context)?;
     let session = contexts::intern_session(conn, &draft.context)?;
     let based_on = match draft.based_on_latest {
@@ -134,7 +134,7 @@ pub(crate) fn create(
     let detail =
         Some(&draft.tags).filter(|tags| !tags.is_empty()).map(|tags| json!({"tags": tags}));
     log.append(conn, now, Kind::Create, None, detail.as_ref(), snapshots::manifest(&record))?;
-    forget::apply(conn, log, now, place)?;
+    receipt.forgotten = forget::apply(conn, log, now, place, id)?;
     Ok(receipt)
 }
 

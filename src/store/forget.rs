@@ -98,25 +98,33 @@ pub(crate) struct Candidate {
 }
 
 /// Forgets what the rules of a place don't keep there, the rules of the nearest place above it that
-/// has some. To be called when a snapshot was stored there.
-pub(crate) fn apply(conn: &Connection, log: &mut Log, now: Time, place: i64) -> Result<()> {
-    let Some(keep) = retention::of(conn, place)? else { return Ok(()) };
+/// has some. To be called when a snapshot was stored there; tells whether it was forgotten itself.
+pub(crate) fn apply(
+    conn: &Connection,
+    log: &mut Log,
+    now: Time,
+    place: i64,
+    stored: i64,
+) -> Result<bool> {
+    let Some(keep) = retention::of(conn, place)? else { return Ok(false) };
     let candidates = match keep.only_last() {
         // The index gives what lies beyond without a look at what is kept.
         Some(count) => live_in(conn, place, count)?,
-        None if keep.keeps_all() => return Ok(()),
+        None if keep.keeps_all() => return Ok(false),
         None => live_in(conn, place, 0)?,
     };
     let decided = match keep.only_last() {
         Some(_) => candidates.iter().map(|one| one.tags.iter().any(Tag::is_pinned)).collect(),
         None => kept(&keep, &candidates),
     };
+    let mut itself = false;
     for (one, kept) in candidates.iter().zip(decided) {
         if !kept {
+            itself |= one.id == stored;
             mark(conn, log, now, (one.id, &one.version), Some(BY_RETENTION))?;
         }
     }
-    Ok(())
+    Ok(itself)
 }
 
 fn kept(keep: &Keep, candidates: &[Candidate]) -> Vec<bool> {

@@ -622,6 +622,13 @@ impl Repository {
         self.handle.shared.commits.load(Ordering::Relaxed)
     }
 
+    /// Waits until all that was submitted is written, well or not, and moves the write-ahead log into
+    /// the file, as far as nobody reads from it. Nothing is deleted.
+    pub fn flush(&self) -> Result<()> {
+        self.handle.shared.queue.drain();
+        self.handle.shared.empty_log()
+    }
+
     /// Waits for what was submitted, moves the write-ahead log into the file and lets go of it,
     /// where this is the last handle; with others it does nothing.
     ///

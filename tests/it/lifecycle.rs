@@ -140,12 +140,33 @@ fn a_place_keeps_what_its_rules_say_as_soon_as_a_snapshot_is_stored() {
 }
 
 #[test]
+fn flushing_writes_what_was_submitted_and_deletes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::init(&path).unwrap();
+    let mut tickets: Vec<_> =
+        (0..20).map(|n| repo.submit(repo.prepare(Draft::bytes(document(n))).unwrap())).collect();
+    repo.flush().unwrap();
+    assert!(tickets.iter_mut().all(|ticket| ticket.poll().is_some_and(|stored| stored.is_ok())));
+    assert_eq!(repo.stats().unwrap().snapshots, 20);
+    // The file alone holds it all.
+    let copy = folder.path().join("copy.db");
+    // By another process: this one must not open the file of a store that it holds.
+    assert!(std::process::Command::new("cp").args([&path, &copy]).status().unwrap().success());
+    assert_eq!(Repository::open(&copy).unwrap().stats().unwrap().snapshots, 20);
+    repo.create(Draft::text("more")).unwrap();
+}
+
+#[test]
 fn an_old_snapshot_that_is_stored_late_is_judged_by_its_time() {
     let repo = Repository::temporary().unwrap();
     repo.set_retention(&Place::whole(), Some(&Keep::last(2))).unwrap();
-    for day in [5, 3, 4, 1, 2] {
+    for (day, forgotten) in [(5, false), (3, false), (4, false), (1, true), (2, true)] {
         let at = format!("2026-01-{day:02}");
-        repo.create(Draft::text(at.clone()).at(at.parse().unwrap())).unwrap();
+        let stored = repo.store(Draft::text(at.clone()).at(at.parse().unwrap())).unwrap();
+        // Whoever stores it is told.
+        assert_eq!(stored.forgotten, forgotten, "{day}");
+        assert_eq!(repo.get(&stored.version).is_err(), forgotten);
     }
     let found = repo.find(&Query::all()).unwrap();
     let days: Vec<_> =

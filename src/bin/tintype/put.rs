@@ -114,6 +114,13 @@ impl Tally {
 }
 
 fn tell(receipt: &Receipt, out: &Out) -> Result<(), Failure> {
+    if receipt.forgotten && !out.json {
+        out.note(format!(
+            "{}: what is kept in its place does not keep it, so it is forgotten; tintype undelete \
+             takes it back",
+            receipt.version
+        ));
+    }
     if out.json { out.object(json!(receipt)) } else { out.line(receipt.version.as_str()) }
 }
 
