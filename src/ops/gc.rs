@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::time::Time;
+use crate::ops::progress::Progress;
 use crate::store::gc::{self as letting_go, Freed};
 use crate::store::{Repository, rebase};
 
@@ -86,18 +87,6 @@ pub struct Report {
     pub file_bytes_before: u64,
     /// The bytes of the file now.
     pub file_bytes: u64,
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being done: `snapshots`, `deltas` or `pages`.
-    pub stage: &'static str,
-    /// How many were.
-    pub done: u64,
-    /// How many there are; 0 where that is not known.
-    pub total: u64,
 }
 
 /// Tells what a run would purge, and changes nothing.

@@ -10,6 +10,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::ops::progress::Progress;
 use crate::store::{Repository, Transaction, repack};
 
 /// Contents that are listed at once.
@@ -39,18 +40,6 @@ pub struct Report {
     pub file_bytes_before: u64,
     /// The bytes of the file now.
     pub file_bytes: u64,
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being done: `chains`, `contents`, `pictures` or `pages`.
-    pub stage: &'static str,
-    /// How many contents were looked at.
-    pub done: u64,
-    /// How many there are; 0 where that is not known.
-    pub total: u64,
 }
 
 /// Keeps in less what can be, telling `progress` how far it has come.

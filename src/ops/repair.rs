@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
+use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
 use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
@@ -60,18 +61,6 @@ pub struct Report {
     pub lost: Vec<Problem>,
     /// Where the damaged file is now.
     pub damaged_file: Option<PathBuf>,
-}
-
-/// How far a repair has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being done: `pages`, `events` or `contents` are checked, `snapshots` are read.
-    pub stage: &'static str,
-    /// How many were.
-    pub done: u64,
-    /// How many there are; 0 where that is not known.
-    pub total: u64,
 }
 
 /// Repairs the store at `path`, where it is damaged.
@@ -129,10 +118,7 @@ fn is_whole(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<bool> {
         Err(error @ Error::Io { .. }) => return Err(error),
         Err(_) => return Ok(false),
     };
-    let mut told = |told: verify::Progress| {
-        progress(Progress { stage: told.stage, done: told.done, total: told.total });
-    };
-    match verify::verify(&repo, Depth::Data, &mut told) {
+    match verify::verify(&repo, Depth::Data, progress) {
         Ok(report) => Ok(report.ok),
         Err(error @ Error::Locked { .. }) => Err(error),
         Err(_) => Ok(false),

@@ -28,6 +28,7 @@ use crate::format::pyjson;
 use crate::model::artifact::Given;
 use crate::model::id::{ArtifactName, Version};
 use crate::model::query::Query;
+use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth};
 use crate::store::{Builder, Repository, copy, file};
 
@@ -77,19 +78,6 @@ pub struct Imported {
     /// [`NOTES`](crate::format::export::NOTES). An archive leaves none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-/// How far a transfer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being done: `pages`, `events` or `contents` of the archive are checked, or `snapshots`
-    /// are stored.
-    pub stage: &'static str,
-    /// How many were.
-    pub done: u64,
-    /// How many there are; 0 where that is not known.
-    pub total: u64,
 }
 
 /// Writes snapshots into an archive at `path`, whole or not at all.
@@ -317,9 +305,7 @@ fn import_all(
 /// Opens an archive and checks it whole.
 fn open(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Repository> {
     let archive = Builder::default().open_untouched(path)?;
-    let report = verify::verify(&archive, Depth::Data, &mut |told| {
-        progress(Progress { stage: told.stage, done: told.done, total: told.total });
-    })?;
+    let report = verify::verify(&archive, Depth::Data, progress)?;
     match report.problems.into_iter().next() {
         None => Ok(archive),
         Some(first) => Err(Error::Corrupt(Corruption {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::{BlobHash, Version};
+use crate::ops::progress::Progress;
 use crate::store::replay::Replay;
 use crate::store::{Repository, check};
 
@@ -72,18 +73,6 @@ pub struct Report {
     pub blobs: u64,
     /// Bytes of them.
     pub bytes: u64,
-}
-
-/// How far a check has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is being looked at: `pages`, `events` or `contents`.
-    pub stage: &'static str,
-    /// How many were.
-    pub done: u64,
-    /// How many there are; 0 where that is not known.
-    pub total: u64,
 }
 
 /// Looks for damage, telling `progress` how far it has come.

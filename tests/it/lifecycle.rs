@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 use tintype::ops::verify::Depth;
-use tintype::ops::{forget, gc, verify};
+use tintype::ops::{forget, gc, repack, verify};
 use tintype::{
     DeltaPolicy, Draft, Error, EventKind, EventQuery, Keep, Place, Query, Reason, Repository, Tag,
     Version,
@@ -437,6 +437,7 @@ enum Step {
     Undelete(usize),
     Retention(usize, Option<u32>),
     Collect,
+    Repack,
     Clear,
     Reopen,
 }
@@ -460,6 +461,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::Undelete),
         1 => (0..PLACES.len(), prop::option::of(1_u32..6)).prop_map(|(place, last)| Step::Retention(place, last)),
         2 => Just(Step::Collect),
+        1 => Just(Step::Repack),
         1 => Just(Step::Reopen),
         1 => prop::bool::weighted(0.1).prop_map(|clear| if clear { Step::Clear } else { Step::Reopen }),
     ]
@@ -613,6 +615,10 @@ proptest! {
                     for known in model.known.iter_mut().filter(|known| known.state == State::Forgotten) {
                         known.state = State::Purged;
                     }
+                    model.check(&repo)?;
+                }
+                Step::Repack => {
+                    repack::run(&repo, &mut |_| {}).unwrap();
                     model.check(&repo)?;
                 }
                 Step::Clear => {

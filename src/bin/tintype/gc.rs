@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tintype::ops::gc::{self, Options, Plan, Report};
 use tintype::{Query, Repository};
 
-use crate::out::{DIM, Done, Failure, Out, Run, count, size};
+use crate::out::{self, DIM, Done, Failure, Out, Run, count, size};
 
 pub fn gc(repo: &Repository, now: bool, dry_run: bool, out: &Out) -> Run {
     let options = if now { Options::now() } else { Options::default() };
@@ -12,11 +12,7 @@ pub fn gc(repo: &Repository, now: bool, dry_run: bool, out: &Out) -> Run {
         true => planned(&gc::plan(repo, &options)?, out)?,
         false => {
             let bar = out.progress(0, "");
-            let report = gc::run(repo, &options, &mut |progress| {
-                bar.set_prefix(progress.stage);
-                bar.set_length(progress.total.max(progress.done));
-                bar.set_position(progress.done);
-            })?;
+            let report = gc::run(repo, &options, &mut |told| out::show(&bar, told))?;
             bar.finish_and_clear();
             done(&report, out)?
         }

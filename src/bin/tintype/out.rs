@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tintype::Error;
+use tintype::ops::progress::Progress;
 
 use crate::args::{Global, When};
 
@@ -150,6 +151,13 @@ impl Out {
         }
         bar
     }
+}
+
+/// Shows how far work has come.
+pub fn show(bar: &ProgressBar, told: Progress) {
+    bar.set_prefix(told.stage);
+    bar.set_length(told.total.max(told.done));
+    bar.set_position(told.done);
 }
 
 /// An error as programs read it.

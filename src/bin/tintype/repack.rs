@@ -4,15 +4,11 @@ use serde_json::json;
 use tintype::Repository;
 use tintype::ops::repack;
 
-use crate::out::{DIM, Done, Out, Run, count, size};
+use crate::out::{self, DIM, Done, Out, Run, count, size};
 
 pub fn repack(repo: &Repository, out: &Out) -> Run {
     let bar = out.progress(0, "");
-    let report = repack::run(repo, &mut |progress| {
-        bar.set_prefix(progress.stage);
-        bar.set_length(progress.total.max(progress.done));
-        bar.set_position(progress.done);
-    })?;
+    let report = repack::run(repo, &mut |told| out::show(&bar, told))?;
     bar.finish_and_clear();
     if out.json {
         out.object(json!(report))?;
