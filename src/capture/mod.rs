@@ -39,7 +39,7 @@ const EVIDENCE_RESERVE_MAX: Duration = Duration::from_millis(500);
 
 /// A page that can be captured.
 ///
-/// Implemented by [`chrome::ChromePage`]; tests have one that follows a script.
+/// Implemented by `chrome::ChromePage`; tests have one that follows a script.
 pub trait Page {
     /// Tells what is known about the page at this moment.
     fn facts(&mut self) -> Facts;
