@@ -86,6 +86,28 @@ fn a_long_history_takes_less_and_goes_on() {
 }
 
 #[test]
+fn a_store_in_memory_takes_less_too() {
+    // A fifth of the lines changes each time, so that frames are most of the file.
+    let page = |n: usize| -> Vec<u8> {
+        let value = |line: usize| if line % 5 == n % 5 { n * 7_919 + line } else { line / 5 * 31 };
+        let lines =
+            (0..600).map(|line| format!("line {line}: {}\n", value(line) * 104_729 % 9_973));
+        lines.collect::<String>().into_bytes()
+    };
+    let repo = Repository::in_memory().unwrap();
+    let versions: Vec<_> = (0..200).map(|n| repo.create(Draft::bytes(page(n))).unwrap()).collect();
+    let report = run(&repo);
+    assert_eq!(report.chains, 1);
+    assert!(report.file_bytes < report.file_bytes_before, "{report:?}");
+    repo.forget(&versions[7]).unwrap();
+    gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+    for (n, version) in versions.iter().enumerate().filter(|(n, _)| *n != 7) {
+        assert_eq!(repo.content(version, "data").unwrap(), page(n));
+    }
+    whole(&repo);
+}
+
+#[test]
 fn short_histories_take_less_too() {
     let repo = Repository::temporary().unwrap();
     let a = history(&repo, "a", 0..20);
