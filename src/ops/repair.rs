@@ -73,7 +73,7 @@ pub fn repair(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report> {
-    let path = path.as_ref();
+    let path = &replace::real(path.as_ref());
     let mut report = Report {
         damaged: false,
         kept: 0,
@@ -83,14 +83,15 @@ pub fn repair(
         damaged_file: None,
     };
     replace::refuse_used(path)?;
+    let stamp = replace::Stamp::of(path);
     // To open a store with a log is to move that into the file, as far as it can be read; that is
     // done to a copy only.
-    if !replace::has_log(path) && is_whole(path, progress)? {
+    let has_log = replace::has_log(path);
+    if !has_log && is_whole(path, progress)? {
         return Ok(report);
     }
     let copied = Copied::of(path)?;
-    let alone = !replace::has_log(path) || copied.log_of_another;
-    if !alone && is_whole(&copied.path(), progress)? {
+    if has_log && !copied.log_of_another && is_whole(&copied.path(), progress)? {
         return Ok(report);
     }
     report.damaged = true;
@@ -99,7 +100,7 @@ pub fn repair(
         each(&salvage, options, &mut report, progress, &mut |_| Ok(()))?;
         return Ok(report);
     }
-    let aside = replace::replace(path, SystemClock.now(), |beside| {
+    let aside = replace::replace(path, &stamp, SystemClock.now(), |beside| {
         let repo = Builder::default().init(beside)?;
         fill(&repo, &salvage, options, &mut report, progress)?;
         repo.close()
@@ -110,7 +111,7 @@ pub fn repair(
 
 /// Whether nothing is wrong with a store, so that there is nothing to repair.
 fn is_whole(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<bool> {
-    let repo = match Builder::default().open(path) {
+    let repo = match Builder::default().open_untouched(path) {
         Ok(repo) => repo,
         Err(error @ (Error::NoStore { .. } | Error::NewerStore { .. } | Error::Locked { .. })) => {
             return Err(error);

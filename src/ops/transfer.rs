@@ -174,13 +174,18 @@ pub fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Imported>> {
     let path = path.as_ref();
-    if let Some(document) = document(path)? {
-        let (archive, notes) = archive_of(repo, document, naming)?;
-        let mut imported = import_all(repo, &archive, naming, progress)?;
-        imported.iter_mut().for_each(|one| one.notes.clone_from(&notes));
-        return Ok(imported);
-    }
-    import_all(repo, &open(path, progress)?, naming, progress)
+    // SQLite looks first: to open and close the file of a store by other means ends the locks that
+    // this process has on it.
+    let refused = match open(path, progress) {
+        Ok(archive) => return import_all(repo, &archive, naming, progress),
+        Err(error @ Error::NotAStore { .. }) => error,
+        Err(error) => return Err(error),
+    };
+    let Some(document) = document(path)? else { return Err(refused) };
+    let (archive, notes) = archive_of(repo, document, naming)?;
+    let mut imported = import_all(repo, &archive, naming, progress)?;
+    imported.iter_mut().for_each(|one| one.notes.clone_from(&notes));
+    Ok(imported)
 }
 
 /// Reads a JSON document, where the file is one by its beginning.
@@ -290,6 +295,10 @@ fn import_all(
         .filter(|(_, _, present)| !present)
         .map(|(from, name, _)| (from.clone(), name.clone()))
         .collect();
+    for (version, ..) in found.iter().filter(|(.., present)| *present) {
+        // Forgotten meanwhile, it is asked for again.
+        repo.undelete(version)?;
+    }
     let total = names.len() as u64;
     let mut told = |done| progress(Progress { stage: "snapshots", done, total });
     let mut stored = copy_all(archive, repo, &names, &mut told)?.into_iter();

@@ -99,6 +99,11 @@ pub(crate) fn on(conn: &Connection, base: i64) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// What a row must still be when what was made of it takes effect.
+pub(crate) fn seen(row: &Row) -> (i64, i64, Option<i64>, u32, u64) {
+    (row.id, row.codec, row.base, row.depth, row.stored)
+}
+
 /// The frame of a blob.
 pub(crate) fn data(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
     conn.prepare_cached("SELECT data FROM blob WHERE id = ?1")

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::model::time::Time;
 use crate::store::events::{Kind, Log};
 use crate::store::sqlite::Doing;
-use crate::store::{rebase, tags};
+use crate::store::{blobs, rebase, tags};
 
 /// What was let go of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -246,6 +246,11 @@ pub(crate) fn unsettled(conn: &Connection, before: i64, limit: usize) -> Result<
 pub(crate) fn replace(conn: &Connection, plan: &rebase::Plan, freed: &mut Freed) -> Result<bool> {
     if !rebase::still_holds(conn, plan)? {
         return Ok(false);
+    }
+    if blobs::on(conn, plan.base)?.is_empty() {
+        // Its deltas were moved elsewhere by others.
+        release(conn, plan.base, freed)?;
+        return Ok(true);
     }
     if !plan.wins() {
         conn.prepare_cached("UPDATE loose SET settled = 1 WHERE blob_id = ?1")

@@ -130,15 +130,16 @@ impl Builder {
     /// Fails with `NoStore`, `NotAStore` or `NewerStore`, and then changes nothing.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Repository> {
         self.check()?;
-        schema::find(path.as_ref())?;
-        self.start(Location::File(path.as_ref().to_owned()), None, None)
+        let path = schema::real(path.as_ref());
+        schema::find(&path)?;
+        self.start(Location::File(path), None, None)
     }
 
     /// Opens the store at `path` for reading and leaves it as it is: an older one is brought to the
     /// present schema in a copy.
     pub(crate) fn open_untouched(self, path: impl AsRef<Path>) -> Result<Repository> {
         sqlite::be_patient(self.busy_timeout);
-        let path = path.as_ref();
+        let path = &schema::real(path.as_ref());
         schema::find(path)?;
         let (location, found) = schema::look(Location::File(path.to_owned()))?;
         if found == SCHEMA {

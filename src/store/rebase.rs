@@ -83,7 +83,10 @@ fn fill(conn: &Connection, row: &Row, plan: &mut Plan) -> Result<()> {
     };
     for delta in deltas {
         let one = Onto::read(conn, delta)?;
-        let encoded = one.encode(onto.as_ref())?;
+        let Some(encoded) = one.encode(onto.as_ref())? else {
+            plan.swaps.clear();
+            return Ok(());
+        };
         let whole = encoded.slot.is_none();
         plan.swaps.push(Swap {
             row: one.row.clone(),
@@ -113,8 +116,9 @@ impl Onto {
         Ok(Onto { row, content, opened })
     }
 
-    /// Encodes it anew: a picture that is opened up stays so, where it can.
-    fn encode(&self, onto: Option<&Onto>) -> Result<Encoded> {
+    /// Encodes it anew. A picture that is opened up stays so, since others may need that form of it;
+    /// nothing where it can't.
+    fn encode(&self, onto: Option<&Onto>) -> Result<Option<Encoded>> {
         let slot = onto.map(|onto| Slot {
             base: Link {
                 hash: onto.row.hash,
@@ -124,19 +128,20 @@ impl Onto {
             },
             position: self.row.position,
         });
-        if let Some(opened) = &self.opened {
-            let base = onto.and_then(|onto| onto.opened.as_deref());
-            let bytes = self.content.len();
-            if let Some(frame) = frame::encode_opened(opened, base, bytes) {
-                let decoded = frame::decode(frame.codec, &frame.data, base, bytes)
-                    .and_then(|decoded| frame::restore(frame.codec, decoded, bytes));
-                if decoded.as_deref() == Ok(&*self.content) {
-                    let slot = slot.filter(|_| frame.codec == Codec::OpenedDelta);
-                    return Ok(Encoded { frame, slot });
-                }
-            }
+        let Some(opened) = &self.opened else {
+            let on = slot.zip(onto.map(|onto| onto.content.clone()));
+            return blobs::encode(&self.content, on).map(Some);
+        };
+        let base = onto.and_then(|onto| onto.opened.as_deref());
+        let bytes = self.content.len();
+        let Some(frame) = frame::encode_opened(opened, base, bytes) else { return Ok(None) };
+        let decoded = frame::decode(frame.codec, &frame.data, base, bytes)
+            .and_then(|decoded| frame::restore(frame.codec, decoded, bytes));
+        if decoded.as_deref() != Ok(&*self.content) {
+            return Ok(None);
         }
-        blobs::encode(&self.content, slot.zip(onto.map(|onto| onto.content.clone())))
+        let slot = slot.filter(|_| frame.codec == Codec::OpenedDelta);
+        Ok(Some(Encoded { frame, slot }))
     }
 }
 
@@ -171,14 +176,16 @@ pub(crate) fn still_holds(conn: &Connection, plan: &Plan) -> Result<bool> {
     if plan.swaps.is_empty() {
         return Ok(true);
     }
-    let now: Vec<_> = blobs::on(conn, plan.base)?.iter().map(|row| (row.id, row.hash)).collect();
-    let then: Vec<_> = plan.swaps.iter().map(|swap| (swap.row.id, swap.row.hash)).collect();
+    let now: Vec<_> = blobs::on(conn, plan.base)?.iter().map(blobs::seen).collect();
+    let then: Vec<_> = plan.swaps.iter().map(|swap| blobs::seen(&swap.row)).collect();
     if now != then {
         return Ok(false);
     }
-    for onto in plan.swaps.iter().filter_map(|swap| swap.onto.as_ref()) {
-        let same = blobs::by_id(conn, onto.id)?.is_some_and(|row| row.hash == onto.hash);
-        if !same {
+    let own = |id: i64| plan.swaps.iter().any(|swap| swap.row.id == id);
+    for onto in plan.swaps.iter().filter_map(|swap| swap.onto.as_ref()).filter(|onto| !own(onto.id))
+    {
+        let now = blobs::by_id(conn, onto.id)?;
+        if now.as_ref().map(blobs::seen) != Some(blobs::seen(onto)) {
             return Ok(false);
         }
     }

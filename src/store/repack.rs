@@ -89,16 +89,15 @@ pub(crate) fn chain(conn: &Connection, root: i64) -> Result<Option<Chain>> {
     if rows.iter().any(pictures) {
         return Ok(None);
     }
-    let mut line: BTreeMap<u64, Row> = BTreeMap::new();
-    let mut branches = Vec::new();
-    for row in rows {
-        // Of several at one position that which came first is in the line.
-        match line.get(&row.position) {
-            Some(first) if first.id < row.id => branches.push(row),
-            _ => branches.extend(line.insert(row.position, row)),
-        }
+    // Of several at one position that which came first is in the line.
+    let mut first: BTreeMap<u64, i64> = BTreeMap::new();
+    for row in &rows {
+        let id = first.entry(row.position).or_insert(row.id);
+        *id = row.id.min(*id);
     }
-    let line: Vec<Row> = line.into_values().collect();
+    let in_line = |row: &Row| first.get(&row.position) == Some(&row.id);
+    let (mut line, branches): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(in_line);
+    line.sort_by_key(|row| row.position);
     let spans = line.len() / SPAN;
     let bytes: u64 = line.iter().chain(&branches).map(|row| row.stored).sum();
     let largest = line.iter().map(|row| row.bytes).max().unwrap_or(0);
@@ -251,11 +250,6 @@ fn in_parallel<T: Send>(count: usize, work: &(dyn Fn(usize) -> T + Sync)) -> Vec
     (0..count).filter_map(|at| done.get_mut(at % threads).and_then(Vec::pop)).collect()
 }
 
-/// What a row must still be when its frame is replaced.
-fn seen(row: &Row) -> (i64, i64, Option<i64>, u32, u64) {
-    (row.id, row.codec, row.base, row.depth, row.stored)
-}
-
 /// Puts a chain that was laid anew into place; gives the bytes that it takes less, or nothing where
 /// the chain has changed meanwhile.
 pub(crate) fn put(conn: &Connection, laid: &Laid) -> Result<Option<u64>> {
@@ -264,8 +258,8 @@ pub(crate) fn put(conn: &Connection, laid: &Laid) -> Result<Option<u64>> {
         return Ok(None);
     };
     let Some(now) = tree(conn, root.id)? else { return Ok(None) };
-    let mut now: Vec<_> = now.iter().map(seen).collect();
-    let mut then: Vec<_> = chain.line.iter().chain(&chain.branches).map(seen).collect();
+    let mut now: Vec<_> = now.iter().map(blobs::seen).collect();
+    let mut then: Vec<_> = chain.line.iter().chain(&chain.branches).map(blobs::seen).collect();
     now.sort_unstable();
     then.sort_unstable();
     if now != then {
@@ -294,8 +288,14 @@ fn set(conn: &Connection, row: &Row, frame: &Frame, base: Option<i64>, depth: u3
     .and_then(|mut update| {
         update.execute(params![row.id, blobs::code(frame.codec), base, depth, frame.data])
     })
-    .map(drop)
-    .doing("keeping content in less")
+    .doing("keeping content in less")?;
+    // What it lay on may be kept for nothing now.
+    if let Some(old) = row.base.filter(|_| row.base != base) {
+        conn.prepare_cached("UPDATE loose SET settled = 0 WHERE blob_id = ?1")
+            .and_then(|mut unsettle| unsettle.execute([old]))
+            .doing("keeping content in less")?;
+    }
+    Ok(())
 }
 
 /// Up to which content all is kept in as little as can be.
@@ -422,7 +422,7 @@ fn fits_opened(conn: &Connection, before: &Row, bytes: u64) -> Result<bool> {
 /// things have changed since it was made.
 pub(crate) fn replace(conn: &Connection, made: &Remade) -> Result<Option<u64>> {
     let now = blobs::by_id(conn, made.row.id)?;
-    if now.as_ref().map(seen) != Some(seen(&made.row)) {
+    if now.as_ref().map(blobs::seen) != Some(blobs::seen(&made.row)) {
         return Ok(None);
     }
     let mut depth = 0;

@@ -13,6 +13,8 @@ use crate::model::time::Time;
 use crate::store::schema;
 use crate::store::sqlite::{self, Doing};
 
+pub(crate) use crate::store::schema::real;
+
 /// Fails with `Locked` where another connection has the store open.
 pub(crate) fn refuse_used(path: &Path) -> Result<()> {
     schema::find(path)?;
@@ -22,7 +24,8 @@ pub(crate) fn refuse_used(path: &Path) -> Result<()> {
         let doing = "looking whether the store is in use";
         let conn = Connection::open_with_flags(path, flags).doing(doing)?;
         // What its log holds is not to be moved by looking.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).doing(doing)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))
+            .doing(doing)?;
         conn.busy_timeout(Duration::ZERO).doing(doing)?;
         // With this each connection of the write-ahead log needs the file for itself.
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE").doing(doing)?;
@@ -40,10 +43,27 @@ pub(crate) fn has_log(path: &Path) -> bool {
     fs::metadata(schema::beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
+/// What tells whether somebody has changed a store: lengths and times of its file and its log.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Stamp([Option<(u64, Option<std::time::SystemTime>)>; 2]);
+
+impl Stamp {
+    /// The stamp of a store as it stands.
+    pub(crate) fn of(path: &Path) -> Self {
+        let of = |path: PathBuf| {
+            let found = fs::metadata(path).ok()?;
+            Some((found.len(), found.modified().ok()))
+        };
+        Stamp([of(path.to_owned()), of(schema::beside(path, "-wal"))])
+    }
+}
+
 /// Lets `make` make a store at the path that it is given, and puts that in the place of the one at
-/// `path`, which gets a name with the time in it; gives that name.
+/// `path`, which gets a name with the time in it; gives that name. Fails with `Locked` where somebody
+/// has changed that since its stamp was taken, or has it open.
 pub(crate) fn replace(
     path: &Path,
+    stamp: &Stamp,
     now: Time,
     make: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
@@ -53,23 +73,35 @@ pub(crate) fn replace(
         .map_err(|error| Error::temporary(path, &error))?;
     let made = beside.path().join("tintype.db");
     make(&made).map_err(|error| sqlite::at(path, error))?;
-    let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-    let aside = schema::beside(path, &format!(".damaged-{stamp}"));
-    // The old file has both names until the new one takes its own. Its log goes first: played into
-    // the new file it would destroy that.
-    fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop)).map_err(io)?;
-    for end in ["-wal", "-head"] {
-        let part = schema::beside(path, end);
-        if part.exists() {
-            fs::rename(&part, schema::beside(&aside, end)).map_err(io)?;
-        }
+    let when: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+    let aside = schema::beside(path, &format!(".damaged-{when}"));
+    refuse_used(path)?;
+    if Stamp::of(path) != *stamp {
+        return Err(Error::Locked { path: path.to_owned(), waited: Duration::ZERO });
     }
-    let shared = schema::beside(path, "-shm");
-    if shared.exists() {
-        fs::remove_file(&shared).map_err(io)?;
+    // The old files have both names until the new one has its own: ended in between, nothing is lost,
+    // and the old log beside the new file is refused when that is opened.
+    let twice = |from: &Path, to: &Path| {
+        fs::hard_link(from, to).or_else(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Err(error),
+            _ => {
+                fs::copy(from, to)?;
+                fs::File::open(to)?.sync_all()
+            }
+        })
+    };
+    let parts = ["-wal", "-journal", "-head"].map(|end| (schema::beside(path, end), end));
+    twice(path, &aside).map_err(io)?;
+    for (part, end) in parts.iter().filter(|(part, _)| part.exists()) {
+        twice(part, &schema::beside(&aside, end)).map_err(io)?;
     }
     schema::sync_folder(folder).map_err(io)?;
     fs::rename(&made, path).map_err(io)?;
+    let shared = schema::beside(path, "-shm");
+    for part in parts.iter().map(|(part, _)| part).chain([&shared]).filter(|part| part.exists()) {
+        fs::remove_file(part).map_err(io)?;
+    }
+    schema::sync_folder(folder).map_err(io)?;
     let note = schema::beside(&made, "-head");
     if note.exists() {
         fs::rename(&note, schema::beside(path, "-head")).map_err(io)?;

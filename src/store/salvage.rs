@@ -31,7 +31,7 @@ use crate::store::pieces::Parts;
 use crate::store::schema::{self, Location};
 use crate::store::snapshots::{self, ArtifactRecord, Record};
 use crate::store::sqlite::Doing;
-use crate::store::{contexts, copy, retention, tags};
+use crate::store::{contexts, copy, gc, retention, tags};
 
 /// The bytes of SQLite's header.
 const HEADER: usize = 100;
@@ -39,10 +39,15 @@ const HEADER: usize = 100;
 /// A copy of a damaged file, opened as well as can be.
 pub(crate) struct Salvage {
     conn: Connection,
-    events: HashMap<i64, (Option<Kind>, Digest)>,
+    /// What each event tells of, and whether it follows from the one before, where that can be read.
+    events: HashMap<i64, (Option<Kind>, Digest, bool)>,
     purged: HashSet<i64>,
     /// What the log tells of tags, where all of it can be read.
     tags: Option<HashMap<i64, BTreeSet<Tag>>>,
+    /// What it tells of what was forgotten.
+    forgotten: HashSet<i64>,
+    /// What it tells of what is kept where, where all of it can be read.
+    retention: Option<HashMap<String, String>>,
     _copied: Copied,
 }
 
@@ -133,6 +138,8 @@ impl Salvage {
             events: HashMap::new(),
             purged: HashSet::new(),
             tags: None,
+            forgotten: HashSet::new(),
+            retention: None,
             _copied: copied,
         };
         salvage.read_log();
@@ -162,15 +169,22 @@ impl Salvage {
     fn read_log(&mut self) {
         let last = self.last_event();
         let mut tags: HashMap<i64, BTreeSet<Tag>> = HashMap::new();
-        let (mut chain, mut unbroken) = (Digest::default(), true);
+        let mut kept: HashMap<String, String> = HashMap::new();
+        let (mut chain, mut unbroken) = (Some(Digest::default()), true);
         for seq in 1..=last {
             let Ok(Some(event)) = events::page(&self.conn, seq - 1, 1).map(|mut page| page.pop())
             else {
-                unbroken = false;
+                (chain, unbroken) = (None, false);
                 continue;
             };
-            unbroken &= event.seq == seq && events::chain(&chain, &event) == event.chain;
-            chain = event.chain;
+            if event.seq != seq {
+                (chain, unbroken) = (None, false);
+                continue;
+            }
+            // Of one whose predecessor is lost nothing can be said.
+            let fits = chain.is_none_or(|before| events::chain(&before, &event) == event.chain);
+            unbroken &= fits;
+            chain = Some(event.chain);
             let kind = Kind::from_code(event.kind);
             let detail: Value = event
                 .detail
@@ -181,7 +195,10 @@ impl Salvage {
                 (Some(Kind::Purge), _) => {
                     let purged: Vec<(i64, String)> =
                         serde_json::from_value(detail["purged"].clone()).unwrap_or_default();
-                    self.purged.extend(purged.into_iter().map(|(id, _)| id));
+                    let told = gc::told(purged.iter().map(|(id, name)| (*id, name.as_str())));
+                    if fits && told == event.digest {
+                        self.purged.extend(purged.into_iter().map(|(id, _)| id));
+                    }
                 }
                 (Some(Kind::Create), _) => {
                     let first = serde_json::from_value(detail["tags"].clone()).unwrap_or_default();
@@ -195,11 +212,21 @@ impl Salvage {
                         _ => unbroken = false,
                     }
                 }
+                (Some(Kind::Forget), Some(id)) => drop(self.forgotten.insert(id)),
+                (Some(Kind::Undelete), Some(id)) => drop(self.forgotten.remove(&id)),
+                (Some(Kind::Retention), _) => {
+                    let place = detail["place"].as_str().unwrap_or_default().to_owned();
+                    match detail["keep"].as_str() {
+                        Some(keep) => drop(kept.insert(place, keep.to_owned())),
+                        None => drop(kept.remove(&place)),
+                    }
+                }
                 _ => {}
             }
-            self.events.insert(event.seq, (kind, event.digest));
+            self.events.insert(event.seq, (kind, event.digest, fits));
         }
         self.tags = Some(tags).filter(|_| unbroken);
+        self.retention = Some(kept).filter(|_| unbroken);
     }
 
     fn last_event(&self) -> i64 {
@@ -219,12 +246,12 @@ impl Salvage {
 
     /// What is left of the snapshot of this number.
     pub(crate) fn snapshot(&self, id: i64) -> Remains {
-        let event = self.events.get(&id);
-        let created = event.is_some_and(|(kind, _)| *kind == Some(Kind::Create));
-        if self.purged.contains(&id) || (event.is_some() && !created) {
+        if self.purged.contains(&id) {
             return Remains::Nothing;
         }
+        let created = matches!(self.events.get(&id), Some((Some(Kind::Create), ..)));
         let lost = |why: String| Corruption::of_store(format!("snapshot number {id}: {why}"));
+        // A row that is there is looked at whatever the log says of its number.
         match self.read(id) {
             Ok(None) if created => Remains::Lost(lost("its row is gone".into())),
             Ok(None) => Remains::Nothing,
@@ -306,11 +333,16 @@ impl Salvage {
         }
         let doubtful = |why: &str| Some(Corruption::of_snapshot(&version, why));
         doubt = match self.events.get(&id) {
-            Some((_, digest)) if snapshots::manifest(&record) == *digest => doubt,
-            Some(_) => doubtful("it is not what the log tells of"),
+            Some((_, digest, _)) if snapshots::manifest(&record) != *digest => {
+                doubtful("it is not what the log tells of")
+            }
+            Some((_, _, false)) => doubtful("what the log tells of it was changed"),
+            Some(_) => doubt,
             None => doubtful("what the log told of it is lost"),
         };
-        let forgotten = record.forgotten.is_some();
+        // Nothing is forgotten of which the log does not tell; where it is broken, both must.
+        let told = self.forgotten.contains(&id);
+        let forgotten = told && (self.tags.is_some() || record.forgotten.is_some());
         Ok(Some(Salvaged { draft, forgotten, large, damaged, doubt }))
     }
 
@@ -353,9 +385,15 @@ impl Salvage {
         Stream { conn: &self.conn, parts: Parts::of(row), part: Vec::new(), given: 0 }
     }
 
-    /// What was said about keeping snapshots, as far as it can be read.
+    /// What was said about keeping snapshots, as the log tells; where that is broken, as the rows do.
     pub(crate) fn retention(&self) -> Vec<(Place, Keep)> {
-        retention::all(&self.conn).unwrap_or_default()
+        let Some(told) = &self.retention else {
+            return retention::all(&self.conn).unwrap_or_default();
+        };
+        let read = |(place, keep): (&String, &String)| {
+            Some((place.parse().ok()?, serde_json::from_str(keep).ok()?))
+        };
+        told.iter().filter_map(read).collect()
     }
 }
 

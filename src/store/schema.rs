@@ -432,12 +432,28 @@ pub(crate) fn find(path: &Path) -> Result<()> {
         Ok(found) if found.is_dir() => {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is a folder".into() })
         }
+        // SQLite removes the log of a file without a page, and with it all that is left.
+        Ok(found)
+            if found.len() == 0
+                && fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) =>
+        {
+            let log = beside(path, "-wal");
+            let why = format!("the file is empty, and {} is not; copy that first", log.display());
+            Err(Corruption::of_store(why).into())
+        }
         Ok(_) => sqlite::readable(path).map_err(|source| Error::io(path, source)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::NoStore { path: path.to_owned() })
         }
         Err(source) => Err(Error::io(path, source)),
     }
+}
+
+/// The path of the file that a link leads to: what belongs to a store stands beside that.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
+    let real = if is_link { fs::canonicalize(path).ok() } else { None };
+    real.unwrap_or_else(|| path.to_owned())
 }
 
 /// The folder that a file is in.

@@ -193,6 +193,48 @@ fn pictures_become_deltas_and_come_back_to_the_byte() {
     assert!(stats.stored * 3 < before.stored, "{stats:?}");
 }
 
+/// A PNG of noise: opened up and kept whole it is no smaller.
+fn noise(seed: u64, changed: usize) -> Vec<u8> {
+    let (width, height) = (200_u32, 100_u32);
+    let mut pixels = crate::support::noise(seed, (width * height * 3) as usize);
+    for pixel in &mut pixels[changed * 300..changed * 300 + 300] {
+        *pixel = pixel.wrapping_add(1 + changed as u8);
+    }
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    out
+}
+
+#[test]
+fn pictures_that_are_opened_up_for_others_stay_so_when_what_they_lie_on_goes() {
+    let repo = Repository::temporary().unwrap();
+    // The first can be kept opened up and whole; those on it only as deltas, so that none of them
+    // could take its place.
+    let pictures: Vec<_> =
+        [picture(1), picture(2)].into_iter().chain((0..4).map(|n| noise(7, n * 5))).collect();
+    let versions: Vec<_> = pictures
+        .iter()
+        .map(|picture| {
+            let name = "view.png".parse().unwrap();
+            let one = DraftArtifact::stored(name, "image/png", picture.clone()).unwrap();
+            repo.create(Draft::new().artifact(one)).unwrap()
+        })
+        .collect();
+    run(&repo);
+    for gone in 0..versions.len() - 1 {
+        repo.forget(&versions[gone]).unwrap();
+        gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+        whole(&repo);
+        for (n, version) in versions.iter().enumerate().skip(gone + 1) {
+            assert_eq!(repo.content(version, "view.png").unwrap(), pictures[n], "{gone} {n}");
+        }
+        run(&repo);
+    }
+}
+
 #[test]
 fn what_is_damaged_is_left_and_the_rest_is_done() {
     let folder = tempfile::tempdir().unwrap();
