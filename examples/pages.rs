@@ -5,10 +5,10 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
+use tintype::capture::chrome::{Browser, BrowserOptions};
 use tintype::format::diff::Comparison;
 use tintype::ops::compare::compare;
-use tintype::{CaptureConfig, Context, Repository};
+use tintype::{CaptureConfig, Context, Recorder, Repository};
 
 /// The page, before and after a change that a scraper trips over: a class has another name.
 const STATES: [&str; 2] = [
@@ -18,6 +18,7 @@ const STATES: [&str; 2] = [
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let repo = Repository::temporary()?;
+    let recorder = Recorder::new(&repo);
     // One browser serves all captures; each has cookies and storage of its own.
     let browser = Browser::launch(BrowserOptions::default())?;
     let place: Context = "shop.example/kettle".parse()?;
@@ -25,9 +26,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut versions = Vec::new();
     for state in STATES {
         let url = serve(state)?;
-        // A page that does not load, or loads in part, gives a draft too: it says what it lacks.
-        let draft = capture_url(&browser, &url, place.clone(), &CaptureConfig::default())?;
-        let version = repo.create(draft)?;
+        // A page that does not load, or loads in part, gives a snapshot too: it says what it lacks.
+        let mut page = browser.open(&url)?;
+        let version =
+            recorder.capture(&mut page, &place, &CaptureConfig::default())?.wait()?.version;
         let snapshot = repo.get(&version)?;
         println!("{version} is {}:", snapshot.status.as_str());
         for artifact in &snapshot.artifacts {

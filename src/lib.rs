@@ -103,9 +103,10 @@ pub mod ops;
 
 pub mod capture;
 
+pub use capture::{Captured, Recorder};
 pub use error::{Corruption, Error, Result, What};
 pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media_type_of};
-pub use model::config::{CaptureConfig, PagePart};
+pub use model::config::{CaptureConfig, CaptureMode, Environment, PagePart};
 pub use model::context::{Context, Pattern};
 pub use model::event::{Event, EventKind, EventQuery};
 pub use model::id::{ArtifactName, BlobHash, Tag, Version};

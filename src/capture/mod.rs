@@ -2,40 +2,24 @@
 //!
 //! A [`Page`] is something that stands in a browser, or pretends to: it tells facts about itself
 //! and gives its parts. [`draft_of`] asks it for what a [`CaptureConfig`] names, one part after
-//! the other, and makes a [`Draft`] of what it got. It stores nothing; the caller does.
-//!
-//! **Invariant:** what goes wrong with one part is told in that part's line of the ledger and
-//! costs no other part.
-//!
-//! **Invariant:** every draft has `facts.json`, and that holds the ledger: for each part asked
-//! for, what became of it.
-//!
-//! **Invariant:** the taking ends within the time box, as far as the page keeps the deadlines
-//! that it is given.
-//!
-//! **Invariant:** of a page that did not load no HTML and no picture is taken: that would be the
-//! browser's own error page.
+//! the other, and makes a [`Draft`](crate::Draft) of what it got.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_JSON};
-use crate::model::config::{CaptureConfig, FACTS, PagePart};
-use crate::model::context::Context;
-use crate::model::id::ArtifactName;
-use crate::model::snapshot::{Draft, Status};
-use crate::model::time::{Stopwatch, Time};
+use crate::model::config::{CaptureConfig, PagePart};
+use crate::model::time::Time;
 
 #[cfg(feature = "chrome")]
 pub mod chrome;
+mod draft;
+mod recorder;
+pub mod redact;
 
-/// The most of the time box that is kept back for what was recorded while the page loaded
-/// (console, network), so that a page that eats all the time still leaves its evidence.
-const EVIDENCE_RESERVE_MAX: Duration = Duration::from_millis(500);
+pub use draft::draft_of;
+pub use recorder::{Captured, Recorder};
 
 /// A page that can be captured.
 ///
@@ -48,17 +32,40 @@ pub trait Page {
     ///
     /// Whatever goes wrong is a [`Fault`], which is put on record; the next part is asked for
     /// all the same.
-    fn take(&mut self, part: PagePart, within: Duration) -> Result<Taken, Fault>;
+    fn take(
+        &mut self,
+        part: PagePart,
+        config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault>;
 }
 
 /// What taking a part came to.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// Its content.
+    /// Its content, for the artifact that has the part's name.
     Content(Vec<u8>),
+    /// Content with something to say about it, or several pieces of content: tiles, frames, bodies.
+    Several(Vec<Item>),
     /// There was nothing to take, and that is no failure; the text says what there was none of.
     Nothing(String),
+    /// It was withheld, since what is secret in it could not be taken out; the text says what.
+    Withheld(String),
+}
+
+/// A piece of what was taken: an artifact of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The artifact's name.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its content.
+    pub content: Vec<u8>,
+    /// What its line of the ledger says beside what every line says: the offset of a tile, what a
+    /// selector found. Null where there is nothing.
+    pub detail: Value,
 }
 
 /// Why a part could not be taken. A soft failure: it is put on record with its text.
@@ -170,167 +177,6 @@ pub struct Wait {
     pub met: bool,
     /// How long it was waited for, in milliseconds.
     pub took_ms: u64,
-}
-
-/// Takes what `config` asks for of a page and makes a draft of it.
-///
-/// The parts are taken in the order of [`PagePart::ALL`], each within what is left of the time
-/// box, then the facts. The draft's status is
-///
-/// - `complete` where everything that was asked for is stored, or there was nothing to take,
-/// - `partial` where something failed,
-/// - `minimal` where HTML or pictures were asked for and none could be had,
-/// - `failed` where the page did not load.
-///
-/// A capture that lacks parts is a result, not an error. This fails only where a draft can't be
-/// made at all.
-pub fn draft_of(page: &mut dyn Page, context: Context, config: &CaptureConfig) -> Result<Draft> {
-    let watch = Stopwatch::start();
-    let loaded = guarded(|| page.facts()).is_ok_and(|facts| facts.load != Load::Failed);
-    let reserve = (config.time_box / 10).min(EVIDENCE_RESERVE_MAX);
-
-    let mut draft = Draft::new().context(context);
-    let mut ledger = Ledger::default();
-    for part in PagePart::ALL.into_iter().filter(|part| config.parts.contains(part)) {
-        let step = Stopwatch::start();
-        let limit = match is_of_the_page(part) {
-            true => config.time_box.saturating_sub(reserve),
-            false => config.time_box,
-        };
-        let left = watch.left_of(limit).min(share(part, config.time_box));
-        let outcome = if is_of_the_page(part) && !loaded {
-            Outcome::Missing(ArtifactStatus::Skipped, "the page did not load".into())
-        } else if left.is_zero() {
-            let why = format!("the time box of {} ms had run out", config.time_box.as_millis());
-            Outcome::Missing(ArtifactStatus::Failed, why)
-        } else {
-            match guarded(|| page.take(part, left)).unwrap_or(Err(Fault::Panicked)) {
-                Ok(Taken::Content(content)) if content.is_empty() => {
-                    Outcome::Missing(ArtifactStatus::Failed, Fault::Empty.to_string())
-                }
-                Ok(Taken::Content(content)) => Outcome::Content(content),
-                Ok(Taken::Nothing(why)) => Outcome::Missing(ArtifactStatus::Empty, why),
-                Err(fault) => {
-                    log::warn!("capture: {}: {fault}", part.artifact_name());
-                    Outcome::Missing(ArtifactStatus::Failed, fault.to_string())
-                }
-            }
-        };
-        let took = step.elapsed();
-        ledger.enter(part, &outcome, took);
-        let name = part.artifact_name().parse::<ArtifactName>()?;
-        let artifact = match outcome {
-            Outcome::Content(content) => DraftArtifact::stored(name, part.media_type(), content)?,
-            Outcome::Missing(status, why) => {
-                DraftArtifact::missing(name, part.media_type(), status, Some(why))?
-            }
-        };
-        draft = draft.artifact(artifact.took(took));
-    }
-
-    let facts_watch = Stopwatch::start();
-    // Asked for again: taking the parts may have changed them (rescues, dropped events).
-    let facts = guarded(|| page.facts()).unwrap_or_default();
-    let status = ledger.status(loaded);
-    let content = facts_json(&facts, status, &ledger, config, watch.elapsed())?;
-    let name = FACTS.parse::<ArtifactName>()?;
-    let artifact = DraftArtifact::stored(name, MEDIA_JSON, content)?;
-    let mut draft = draft.info("url", facts.url.as_str());
-    if let Some(load_error) = &facts.load_error {
-        draft = draft.describe(load_error);
-    }
-    if let Some(http_status) = facts.http_status {
-        draft = draft.info("http_status", http_status);
-    }
-    Ok(draft.artifact(artifact.took(facts_watch.elapsed())).status(status))
-}
-
-/// What became of one part.
-enum Outcome {
-    Content(Vec<u8>),
-    Missing(ArtifactStatus, String),
-}
-
-/// The most of the time box that one part may take, so that the first that hangs leaves time for
-/// the next.
-fn share(part: PagePart, time_box: Duration) -> Duration {
-    match part {
-        PagePart::ViewPng => time_box * 3 / 10,
-        PagePart::Html => time_box * 4 / 10,
-        PagePart::FullPng | PagePart::Console | PagePart::Network => time_box,
-    }
-}
-
-/// Whether a part is made by the page itself, rather than recorded about it.
-fn is_of_the_page(part: PagePart) -> bool {
-    match part {
-        PagePart::ViewPng | PagePart::Html | PagePart::FullPng => true,
-        PagePart::Console | PagePart::Network => false,
-    }
-}
-
-/// Runs what a `Page` does, so that a mistake in it costs no more than this one thing.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Fault::Panicked)
-}
-
-/// What became of each part that was asked for.
-#[derive(Default)]
-struct Ledger {
-    lines: Vec<Value>,
-    page_parts_asked: usize,
-    page_parts_had: usize,
-    failures: usize,
-}
-
-impl Ledger {
-    fn enter(&mut self, part: PagePart, outcome: &Outcome, took: Duration) {
-        let (status, reason, bytes) = match outcome {
-            Outcome::Content(content) => (ArtifactStatus::Stored, None, Some(content.len())),
-            Outcome::Missing(status, why) => (*status, Some(why), None),
-        };
-        self.page_parts_asked += usize::from(is_of_the_page(part));
-        self.page_parts_had +=
-            usize::from(is_of_the_page(part) && status == ArtifactStatus::Stored);
-        self.failures += usize::from(status == ArtifactStatus::Failed);
-        let mut line = json!({ "name": part.artifact_name(), "status": status.as_str() });
-        if let Some(reason) = reason {
-            line["reason"] = json!(reason);
-        }
-        if let Some(bytes) = bytes {
-            line["bytes"] = json!(bytes);
-        }
-        line["took_ms"] = json!(millis(took));
-        self.lines.push(line);
-    }
-
-    fn status(&self, loaded: bool) -> Status {
-        if !loaded {
-            Status::Failed
-        } else if self.page_parts_asked > 0 && self.page_parts_had == 0 {
-            Status::Minimal
-        } else if self.failures > 0 {
-            Status::Partial
-        } else {
-            Status::Complete
-        }
-    }
-}
-
-fn facts_json(
-    facts: &Facts,
-    status: Status,
-    ledger: &Ledger,
-    config: &CaptureConfig,
-    took: Duration,
-) -> Result<Vec<u8>> {
-    let refuse = |why: serde_json::Error| Error::invalid("facts", &facts.url, why.to_string());
-    let mut value = serde_json::to_value(facts).map_err(refuse)?;
-    value["status"] = json!(status.as_str());
-    value["time_box_ms"] = json!(millis(config.time_box));
-    value["took_ms"] = json!(millis(took));
-    value["ledger"] = Value::from(ledger.lines.clone());
-    serde_json::to_vec_pretty(&value).map_err(refuse)
 }
 
 /// Whole milliseconds, rounded.

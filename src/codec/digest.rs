@@ -7,6 +7,19 @@
 /// A digest: the first 16 bytes of a BLAKE3 hash.
 pub type Digest = [u8; 16];
 
+/// Makes a key for one purpose out of what is known about a thing; `purpose` says in words what for,
+/// so that no two purposes have the same key (BLAKE3, `derive_key`).
+pub fn derived_key(purpose: &str, material: &[u8]) -> [u8; 32] {
+    blake3::derive_key(purpose, material)
+}
+
+/// A digest of bytes that only who has the key can make (BLAKE3, `keyed_hash`).
+pub fn keyed(key: &[u8; 32], bytes: &[u8]) -> Digest {
+    let mut digest = Digest::default();
+    digest.copy_from_slice(&blake3::keyed_hash(key, bytes).as_bytes()[..16]);
+    digest
+}
+
 /// Takes fields and makes a [`Digest`] of them.
 #[derive(Default)]
 pub struct Fields(blake3::Hasher);

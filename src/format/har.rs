@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use crate::format::protocol::ProtocolEvent;
 use crate::model::time::Time;
 
 /// Headers whose values are withheld, in lower case.
@@ -40,14 +41,11 @@ pub struct HarPage {
     pub browser: String,
 }
 
-/// Makes a HAR of events, given as method and parameters in the order in which they came.
-pub fn assemble<'a>(
-    events: impl IntoIterator<Item = (&'a str, &'a Value)>,
-    page: &HarPage,
-) -> Value {
+/// Makes a HAR of events in the order in which they came.
+pub fn assemble(events: &[ProtocolEvent], page: &HarPage) -> Value {
     let mut book = Book::default();
-    for (method, params) in events {
-        book.enter(method, params);
+    for event in events {
+        book.enter(&event.method, &event.params);
     }
     let (name, version) = page.browser.split_once('/').unwrap_or((&page.browser, ""));
     let timing = |seconds: Option<f64>| match (seconds, book.first) {
@@ -398,7 +396,13 @@ mod tests {
             started: Time::from_micros(1_700_000_000_000_000).ok(),
             browser: "Chrome/156.0".into(),
         };
-        assemble(events.iter().map(|(method, params)| (*method, params)), &page)
+        let event = |(method, params): &(&str, Value)| ProtocolEvent {
+            at: Time::MIN,
+            session: String::new(),
+            method: (*method).into(),
+            params: params.clone(),
+        };
+        assemble(&events.iter().map(event).collect::<Vec<_>>(), &page)
     }
 
     fn sent(id: &str, at: f64, url: &str) -> (&'static str, Value) {

@@ -1,8 +1,10 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
+pub mod console;
 pub mod diff;
 pub mod entries;
 pub mod export;
 pub mod har;
 pub mod image;
+pub mod protocol;
 pub mod pyjson;

@@ -58,6 +58,7 @@ pub use stats::Stats;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
+use crate::codec::digest;
 use crate::error::{Error, Result};
 use crate::model::artifact::Staged;
 use crate::model::context::Context;
@@ -374,6 +375,13 @@ impl Repository {
         }
         drop(thread);
         self.handle.shared.queue.push(prepared, awaited)
+    }
+
+    /// A key of this store for one purpose. It is the same each time that the store is opened, and
+    /// goes into no archive.
+    pub(crate) fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        let uuid = self.handle.shared.uuid.get().copied().unwrap_or_default();
+        digest::derived_key(purpose, &uuid)
     }
 
     /// Stores a snapshot and gives its version. It is durable then.

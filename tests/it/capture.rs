@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tintype::capture::redact::Redactor;
 use tintype::capture::{Fault, Load, Taken, draft_of};
 use tintype::model::artifact::ArtifactStatus::{self, Empty, Failed, Skipped, Stored};
-use tintype::{CaptureConfig, Context, Draft, DraftArtifact, PagePart, Status};
+use tintype::{CaptureConfig, Draft, DraftArtifact, PagePart, Status};
 
 use crate::support::script::{Act, Script};
 
@@ -24,10 +25,18 @@ fn facts(draft: &Draft) -> Value {
     serde_json::from_str(&text(draft, "facts.json")).unwrap()
 }
 
+/// Five parts that stand for all: pictures, HTML, and what is recorded.
+const FIVE: [PagePart; 5] =
+    [PagePart::ViewPng, PagePart::Html, PagePart::FullPng, PagePart::Console, PagePart::Network];
+
+fn five() -> CaptureConfig {
+    CaptureConfig::default().only(FIVE)
+}
+
 /// Checks names, order and what became of each, in the draft and in the ledger.
 fn check(draft: &Draft, status: Status, parts: [ArtifactStatus; 5]) {
     let mut wanted: Vec<(&str, ArtifactStatus)> =
-        PagePart::ALL.map(PagePart::artifact_name).into_iter().zip(parts).collect();
+        FIVE.map(PagePart::artifact_name).into_iter().zip(parts).collect();
     let facts = facts(draft);
     let ledger: Vec<(&str, &str)> = facts["ledger"]
         .as_array()
@@ -46,24 +55,24 @@ fn check(draft: &Draft, status: Status, parts: [ArtifactStatus; 5]) {
 }
 
 fn drafted(page: &mut Script, config: &CaptureConfig) -> Draft {
-    draft_of(page, Context::default(), config).unwrap()
+    draft_of(page, Draft::new(), config, &Redactor::new([7; 32])).unwrap()
 }
 
 #[test]
 fn a_page_that_gives_all_its_parts_is_complete_and_its_parts_stand_in_order() {
     let mut page = Script::new();
-    let draft = drafted(&mut page, &CaptureConfig::default());
+    let draft = drafted(&mut page, &five());
     check(&draft, Status::Complete, [Stored; 5]);
     assert_eq!(text(&draft, "page.html"), "page.html");
     let asked: Vec<PagePart> = page.asked.iter().map(|(part, _)| *part).collect();
-    assert_eq!(asked, PagePart::ALL);
+    assert_eq!(asked, FIVE);
 }
 
 #[test]
 fn a_silent_page_is_complete_all_the_same() {
     let silent = Act::Give(Ok(Taken::Nothing("the page said nothing".into())));
     let mut page = Script::new().on(PagePart::Console, silent);
-    let draft = drafted(&mut page, &CaptureConfig::default());
+    let draft = drafted(&mut page, &five());
     check(&draft, Status::Complete, [Stored, Stored, Stored, Empty, Stored]);
     assert_eq!(part(&draft, "console.jsonl").reason(), Some("the page said nothing"));
 }
@@ -77,10 +86,10 @@ fn one_failure_never_costs_another_part_whichever_part_it_is() {
             Act::Give(Ok(Taken::Content(Vec::new()))),
             Act::Panic,
         ] {
-            let mut page = Script::new().on(PagePart::ALL[at], act);
+            let mut page = Script::new().on(FIVE[at], act);
             let mut wanted = [Stored; 5];
             wanted[at] = Failed;
-            let draft = drafted(&mut page, &CaptureConfig::default());
+            let draft = drafted(&mut page, &five());
             check(&draft, Status::Partial, wanted);
             assert!(draft.artifacts()[at].reason().is_some());
         }
@@ -94,7 +103,7 @@ fn a_page_that_gives_neither_html_nor_pictures_is_minimal() {
         .on(PagePart::ViewPng, crashed())
         .on(PagePart::Html, crashed())
         .on(PagePart::FullPng, crashed());
-    let draft = drafted(&mut page, &CaptureConfig::default());
+    let draft = drafted(&mut page, &five());
     check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);
     assert_eq!(part(&draft, "page.html").reason(), Some("the page crashed"));
 }
@@ -102,7 +111,7 @@ fn a_page_that_gives_neither_html_nor_pictures_is_minimal() {
 #[test]
 fn a_page_that_did_not_load_gives_its_evidence_and_is_not_asked_for_more() {
     let mut page = Script::new().load(Load::Failed);
-    let draft = drafted(&mut page, &CaptureConfig::default());
+    let draft = drafted(&mut page, &five());
     check(&draft, Status::Failed, [Skipped, Skipped, Skipped, Stored, Stored]);
     assert_eq!(page.asked.len(), 2);
     assert_eq!(facts(&draft)["load_error"], "net::ERR_SCRIPTED");
@@ -110,7 +119,7 @@ fn a_page_that_did_not_load_gives_its_evidence_and_is_not_asked_for_more() {
 
 #[test]
 fn a_page_whose_load_timed_out_is_taken_as_it_stands() {
-    let draft = drafted(&mut Script::new().load(Load::TimedOut), &CaptureConfig::default());
+    let draft = drafted(&mut Script::new().load(Load::TimedOut), &five());
     check(&draft, Status::Complete, [Stored; 5]);
     assert_eq!(facts(&draft)["load"], "timed_out");
 }
@@ -120,9 +129,10 @@ fn a_part_that_hangs_leaves_time_for_the_others() {
     for hanging in [PagePart::ViewPng, PagePart::Html, PagePart::FullPng] {
         let mut page = Script::new().on(hanging, Act::Hang);
         let time_box = Duration::from_millis(400);
-        let config = CaptureConfig { time_box, ..CaptureConfig::default() };
+        let mut config = five();
+        config.time_box = time_box;
         let draft = drafted(&mut page, &config);
-        let wanted = PagePart::ALL.map(|part| if part == hanging { Failed } else { Stored });
+        let wanted = FIVE.map(|part| if part == hanging { Failed } else { Stored });
         check(&draft, Status::Partial, wanted);
         assert!(page.asked.iter().all(|(_, within)| *within <= time_box));
     }
@@ -131,7 +141,8 @@ fn a_part_that_hangs_leaves_time_for_the_others() {
 #[test]
 fn when_the_time_box_has_run_out_nothing_more_is_asked_for_and_each_part_says_so() {
     let mut page = Script::new();
-    let config = CaptureConfig { time_box: Duration::ZERO, ..CaptureConfig::default() };
+    let mut config = five();
+    config.time_box = Duration::ZERO;
     let draft = drafted(&mut page, &config);
     check(&draft, Status::Minimal, [Failed; 5]);
     assert!(page.asked.is_empty());
@@ -141,7 +152,7 @@ fn when_the_time_box_has_run_out_nothing_more_is_asked_for_and_each_part_says_so
 #[test]
 fn only_what_was_asked_for_is_taken() {
     let mut page = Script::new();
-    let config = CaptureConfig { parts: [PagePart::Console].into(), ..CaptureConfig::default() };
+    let config = CaptureConfig::default().only([PagePart::Console]);
     let draft = drafted(&mut page, &config);
     assert_eq!(draft.artifacts().len(), 2);
     assert_eq!(draft.chosen_status(), Some(Status::Complete));
@@ -153,10 +164,10 @@ mod chromium {
     use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
     use serde_json::Value;
-    use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
-    use tintype::capture::draft_of;
+    use tintype::capture::chrome::{Browser, BrowserOptions};
+    use tintype::capture::{Page, draft_of};
     use tintype::model::artifact::ArtifactStatus::{Empty, Failed, Skipped, Stored};
-    use tintype::{CaptureConfig, Context, Draft, Error, Status};
+    use tintype::{Draft, Error, Status};
 
     use super::*;
     use crate::support::site::{Site, closed_address};
@@ -195,7 +206,11 @@ mod chromium {
     }
 
     fn capture(browser: &Browser, url: &str) -> Draft {
-        capture_url(browser, url, Context::default(), &CaptureConfig::default()).unwrap()
+        drafted_of(&mut browser.open(url).unwrap())
+    }
+
+    fn drafted_of(page: &mut dyn Page) -> Draft {
+        draft_of(page, Draft::new(), &five(), &Redactor::new([7; 32])).unwrap()
     }
 
     fn console(draft: &Draft) -> Vec<Value> {
@@ -486,7 +501,7 @@ mod chromium {
                 .unwrap()
                 .success()
         );
-        let draft = draft_of(&mut page, Context::default(), &CaptureConfig::default()).unwrap();
+        let draft = drafted_of(&mut page);
         // What was recorded before it died is there.
         check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);
         assert!(part(&draft, "page.html").reason().unwrap().contains("gone"));

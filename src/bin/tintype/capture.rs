@@ -3,29 +3,34 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
+use tintype::capture::chrome::{Browser, BrowserOptions};
 use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
-use tintype::{CaptureConfig, Draft, DraftArtifact, Error, PagePart, Receipt, Repository, Status};
+use tintype::{
+    CaptureConfig, Draft, DraftArtifact, Error, PagePart, Receipt, Recorder, Repository, Status,
+};
 
 use crate::args::Capture;
 use crate::out::{Done, GREEN, Out, RED, Run, YELLOW, plain, size};
 use crate::put::about;
 
 pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
-    let config = CaptureConfig { parts: parts(&args.artifacts)?, ..CaptureConfig::default() };
+    let config = config(&args)?;
     let browser = Browser::launch(BrowserOptions {
         executable: args.browser.clone(),
         window: args.window,
         load_timeout: args.timeout,
     })?;
+    let recorder = Recorder::new(repo);
     let bar = out.progress(args.urls.len() as u64, "pages");
     let (mut kept, mut failed) = (0, 0);
     for url in &args.urls {
         bar.set_message(plain(url));
         let watch = Stopwatch::start();
-        let taken = capture_url(&browser, url, args.about.context.clone(), &config)
-            .and_then(|draft| about(draft, &args.about))
+        let draft = about(Draft::new().context(args.about.context.clone()), &args.about)?;
+        let taken = browser
+            .open(url)
+            .and_then(|mut page| recorder.draft(&mut page, draft, &config))
             .and_then(|draft| store(repo, draft));
         match taken {
             Ok(taken) => {
@@ -52,23 +57,14 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
     })
 }
 
-/// The parts that are named, all of them where none is.
-fn parts(names: &[String]) -> tintype::Result<std::collections::BTreeSet<PagePart>> {
-    if names.is_empty() {
-        return Ok(PagePart::ALL.into());
+fn config(args: &Capture) -> tintype::Result<CaptureConfig> {
+    let config = CaptureConfig::default();
+    if args.artifacts.is_empty() {
+        return Ok(config);
     }
-    let part = |name: &String| {
-        PagePart::ALL.into_iter().find(|part| part.artifact_name() == name).ok_or_else(|| {
-            let known: Vec<_> = PagePart::ALL.iter().map(|part| part.artifact_name()).collect();
-            let name = name.clone();
-            Error::Invalid {
-                what: "artifact",
-                value: name,
-                why: format!("known are {}", known.join(", ")),
-            }
-        })
-    };
-    names.iter().map(part).collect()
+    let parts: Vec<PagePart> =
+        args.artifacts.iter().map(|name| name.parse()).collect::<tintype::Result<_>>()?;
+    Ok(config.only(parts))
 }
 
 /// What storing a capture came to, with what the draft knew.

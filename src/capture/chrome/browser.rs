@@ -16,14 +16,13 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::cdp::Cdp;
+use super::cdp::PAGE;
 use super::launch::{arguments, find, is_of_root, kill, make_profile, no_browser, remove, start};
-use super::lock::{lock, lock_within};
+use super::lock::lock;
 use super::page::{ChromePage, Tab};
 use super::socket::Socket;
 use crate::capture::{Facts, Fault, Viewport};
 use crate::error::{Error, Result};
-use crate::model::time::Stopwatch;
 
 /// The longest that each step of closing may take.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
@@ -58,7 +57,7 @@ impl Default for BrowserOptions {
 /// one empty tab ready for the next, which takes some tens of megabytes.
 pub struct Browser {
     crate_browser: Option<headless_chrome::Browser>,
-    link: Arc<Mutex<Socket>>,
+    link: Arc<Socket>,
     address: String,
     profile: Option<TempDir>,
     process: Option<u32>,
@@ -95,9 +94,9 @@ impl Browser {
         let url = started.get_ws_url();
         let process = started.get_process_id();
         let refuse = |why: String| no_browser(&executable, &why);
-        let mut link = Socket::connect(&url).map_err(|fault| refuse(fault.to_string()))?;
+        let link = Socket::connect(&url).map_err(|fault| refuse(fault.to_string()))?;
         let version = link
-            .call("Browser.getVersion", json!({}), CALL_MAX)
+            .ask(PAGE, "Browser.getVersion", &json!({}), CALL_MAX)
             .map_err(|fault| refuse(fault.to_string()))?;
         let facts = Facts {
             viewport: Some(Viewport { width, height, device_scale: 1.0 }),
@@ -111,7 +110,7 @@ impl Browser {
         let address = url.split("/devtools/").next().unwrap_or_default().to_owned();
         Ok(Browser {
             crate_browser: Some(started),
-            link: Arc::new(Mutex::new(link)),
+            link: Arc::new(link),
             address,
             profile: Some(profile),
             process,
@@ -173,13 +172,8 @@ impl std::fmt::Debug for Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Asked first, so that its helper processes end in order; the connection ends last.
-        if let Some(mut link) = lock_within(&self.link, CLOSE_MAX)
-            && link.send("Browser.close", json!({})).is_ok()
-        {
-            let watch = Stopwatch::start();
-            while !watch.left_of(CLOSE_MAX).is_zero() && link.wait(watch.left_of(CLOSE_MAX)).is_ok()
-            {
-            }
+        if self.link.tell(PAGE, "Browser.close", &json!({})).is_ok() {
+            self.link.wait_for_end(CLOSE_MAX);
         }
         // The crate kills what is left and collects it, but may wait for an answer that never
         // comes.
@@ -206,7 +200,7 @@ impl Drop for Browser {
 }
 
 /// Makes a tab of its own ready for a page, with everything recorded from the beginning.
-fn prepare(link: &Arc<Mutex<Socket>>, address: &str, facts: &Facts) -> Result<ChromePage, Fault> {
+fn prepare(link: &Arc<Socket>, address: &str, facts: &Facts) -> Result<ChromePage, Fault> {
     let tab = Tab::open(link, CALL_MAX)?;
     let socket = Socket::connect(&format!("{address}/devtools/page/{}", tab.target()))?;
     ChromePage::attach(Box::new(socket), tab, facts.clone())

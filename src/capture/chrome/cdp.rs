@@ -5,111 +5,68 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::capture::Fault;
-use crate::model::time::Time;
+use crate::format::protocol::ProtocolEvent;
 
-/// The most events of one page that are kept. A page that says more than this says the same
-/// thing many times; a busy real page makes about 2,000.
-const EVENTS_MAX: usize = 20_000;
-/// The most bytes of events, as they came, that are kept.
-const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Events that the capture itself steers by (loading, dialogs, crashes) are kept beyond
-/// [`EVENTS_MAX`], up to this many.
-const STEERING_EVENTS_MAX: usize = 2_000;
+/// The session of the page itself. Frames in processes of their own and workers have others.
+pub(super) const PAGE: &str = "";
 
 /// A connection to something in a browser.
 pub(super) trait Cdp: Send {
-    /// Calls a method and waits for its answer. Events that come before it are recorded.
-    fn call(&mut self, method: &str, params: Value, within: Duration) -> Result<Value, Fault>;
+    /// What it goes through: `direct`, `crate`, `replay`.
+    fn channel(&self) -> &'static str;
+
+    /// Calls a method in a session and waits for its answer.
+    fn call_in(
+        &mut self,
+        session: &str,
+        method: &str,
+        params: Value,
+        within: Duration,
+    ) -> Result<Value, Fault>;
+
+    /// Calls a method of the page.
+    fn call(&mut self, method: &str, params: Value, within: Duration) -> Result<Value, Fault> {
+        self.call_in(PAGE, method, params, within)
+    }
 
     /// Calls a method whose answer nobody waits for.
-    fn send(&mut self, method: &str, params: Value) -> Result<(), Fault>;
+    fn send(&mut self, session: &str, method: &str, params: Value) -> Result<(), Fault>;
 
-    /// Waits until another event is recorded. `Ok(false)` when the time is up.
-    fn wait(&mut self, within: Duration) -> Result<bool, Fault>;
+    /// Waits until an event is recorded that came after the one with this number. `Ok(false)` when
+    /// the time is up.
+    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault>;
 
-    /// The events so far.
-    fn events(&self) -> &EventLog;
+    /// The events that are kept, from the one after this number on, in the order in which they
+    /// came.
+    fn events(&mut self, after: u64) -> Vec<Numbered>;
 
-    /// Calls a method each time that an event of this name comes, also while something else is
-    /// waited for: an open dialog holds up everything but its own end.
-    fn on(&mut self, event: &'static str, method: &'static str, params: Value);
+    /// How many events were not kept, since there were too many.
+    fn dropped(&mut self) -> u64;
+
+    /// Does something each time that an event comes for which a reflex has an answer, also while
+    /// something else is waited for: an open dialog holds up everything but its own end.
+    fn on(&mut self, reflex: Reflex);
 }
 
-/// Something that happened, as the browser told it.
+/// What is called at once when an event comes; nothing for most.
+pub(super) type Reflex = Box<dyn FnMut(&ProtocolEvent) -> Vec<Call> + Send>;
+
+/// A call that nobody waits for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Event {
-    /// When it was received.
-    pub at: Time,
-    /// Its name: `Page.loadEventFired`.
-    pub method: String,
-    /// What it says.
+pub(super) struct Call {
+    /// In which session.
+    pub session: String,
+    /// What is called.
+    pub method: &'static str,
+    /// With what.
     pub params: Value,
 }
 
-/// The events of a page in the order in which they came, up to a limit.
-#[derive(Debug, Default)]
-pub(super) struct EventLog {
-    kept: Vec<Event>,
-    bytes: usize,
-    steering: usize,
-    dropped: u64,
-}
-
-impl EventLog {
-    /// Records an event that took so many bytes, or counts it as dropped. Returns whether it was
-    /// recorded.
-    pub fn record(&mut self, event: Event, bytes: usize) -> bool {
-        let steers = event.method.starts_with("Page.") || event.method.starts_with("Inspector.");
-        let fits = match steers {
-            true => self.steering < STEERING_EVENTS_MAX,
-            false => {
-                self.kept.len() - self.steering < EVENTS_MAX
-                    && self.bytes + bytes <= EVENT_BYTES_MAX
-            }
-        };
-        if fits {
-            self.steering += usize::from(steers);
-            self.bytes += if steers { 0 } else { bytes };
-            self.kept.push(event);
-        } else {
-            self.dropped += 1;
-        }
-        fits
-    }
-
-    /// The events that were kept.
-    pub fn kept(&self) -> &[Event] {
-        &self.kept
-    }
-
-    /// How many were not.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_of_console_lines_does_not_hide_the_load_event() {
-        let event =
-            |method: &str| Event { at: Time::MIN, method: method.to_owned(), params: Value::Null };
-        let mut log = EventLog::default();
-        for _ in 0..EVENTS_MAX {
-            assert!(log.record(event("Runtime.consoleAPICalled"), 10));
-        }
-        assert!(!log.record(event("Runtime.consoleAPICalled"), 10));
-        assert!(log.record(event("Page.lifecycleEvent"), 10));
-        assert_eq!((log.kept().len(), log.dropped()), (EVENTS_MAX + 1, 1));
-    }
-
-    #[test]
-    fn a_few_huge_events_are_as_bounded_as_many_small_ones() {
-        let event = Event { at: Time::MIN, method: "Network.x".into(), params: Value::Null };
-        let mut log = EventLog::default();
-        assert!(log.record(event.clone(), EVENT_BYTES_MAX));
-        assert!(!log.record(event, 1));
-    }
+/// An event with its number. Numbers grow, from 1 on, over all sessions.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Numbered {
+    /// The number.
+    pub seq: u64,
+    /// The event.
+    pub event: ProtocolEvent,
 }

@@ -8,10 +8,11 @@
 //! ```text
 //! launch    the executable: found, started, cleared away after
 //! browser   its life; one socket to it: new pages, closing them
-//! page      one page: open, load, rescue                 one socket to each page
+//! page      one page: its tab, rescue, what is taken of it   one socket to each page
+//! load      going to an address, waiting
 //! parts     HTML and pictures of it
-//! console   its events as JSON Lines                     (its network: format::har)
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
+//! events    what is kept of them                         (as files: format::console, format::har)
 //! ```
 //!
 //! **Invariant:** each call has a deadline; an answer that comes later is thrown away.
@@ -21,8 +22,9 @@
 
 mod browser;
 mod cdp;
-mod console;
+mod events;
 mod launch;
+mod load;
 mod lock;
 mod page;
 mod parts;
@@ -30,22 +32,3 @@ mod socket;
 
 pub use browser::{Browser, BrowserOptions};
 pub use page::ChromePage;
-
-use crate::capture::draft_of;
-use crate::error::Result;
-use crate::model::config::CaptureConfig;
-use crate::model::context::Context;
-use crate::model::snapshot::Draft;
-
-/// Opens an address and makes a draft of the page.
-///
-/// A page that does not load gives a draft too, of status `failed`. Fails where the address is
-/// none that can be captured, and where the browser is gone.
-pub fn capture_url(
-    browser: &Browser,
-    url: &str,
-    context: Context,
-    config: &CaptureConfig,
-) -> Result<Draft> {
-    draft_of(&mut browser.open(url)?, context, config)
-}

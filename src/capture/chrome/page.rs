@@ -1,37 +1,33 @@
 //! One page: opened, loaded, brought back to its senses, captured.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cdp::{Cdp, Event};
-use super::lock::lock;
+use super::cdp::{Call, Cdp, PAGE};
+use super::parts;
 use super::socket::Socket;
-use super::{console, parts};
-use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport, Wait, millis};
+use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
+use crate::format::console;
 use crate::format::har::{self, HarPage};
-use crate::model::config::PagePart;
-use crate::model::time::{Clock, Stopwatch, SystemClock};
+use crate::format::protocol::ProtocolEvent;
+use crate::model::config::{CaptureConfig, PagePart};
+use crate::model::time::Stopwatch;
 
 /// The longest that a call which the page itself need not answer may take.
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
-/// The longest that a page is given to settle after its load event: fonts, two frames. It is
-/// given this by its own timer, and [`HANG_AFTER`] where it does not even run that.
-const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// A page that does not answer for so long is taken to hang in a script.
-const HANG_AFTER: Duration = Duration::from_millis(1_500);
+pub(super) const HANG_AFTER: Duration = Duration::from_millis(1_500);
 /// The longest that is waited for title and address, which the browser knows without the page.
 const FACTS_CALL_MAX: Duration = Duration::from_secs(1);
 /// What the browser may keep of response bodies: in all, and of one.
 const BODIES_BYTES_MAX: u64 = 100 * 1024 * 1024;
 const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024;
-/// The name of the world in which our scripts run, out of reach of the page's.
-const WORLD: &str = "tintype";
 
 /// A browser context with one tab in it. Both go when this goes.
 pub(super) struct Tab {
-    link: Arc<Mutex<Socket>>,
+    link: Arc<Socket>,
     context: Value,
     target: String,
 }
@@ -39,9 +35,8 @@ pub(super) struct Tab {
 impl Tab {
     /// Opens an empty tab. A context of its own gives it a window of its own, without which a
     /// tab in the background would not paint.
-    pub(super) fn open(link: &Arc<Mutex<Socket>>, within: Duration) -> Result<Self, Fault> {
-        // Locked for each call alone, so that who closes the browser need not wait for all.
-        let call = |method: &str, params: Value| lock(link).call(method, params, within);
+    pub(super) fn open(link: &Arc<Socket>, within: Duration) -> Result<Self, Fault> {
+        let call = |method: &str, params: Value| link.ask(PAGE, method, &params, within);
         let mut made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
         let context = made["browserContextId"].take();
         let mut tab = Tab { link: Arc::clone(link), context, target: String::new() };
@@ -61,22 +56,21 @@ impl Tab {
 
 impl Drop for Tab {
     fn drop(&mut self) {
-        let mut socket = lock(&self.link);
         // Nobody waits for the answer; where the browser is gone, so is the tab.
         let asked = json!({ "browserContextId": self.context });
-        let _ = socket.send("Target.disposeBrowserContext", asked);
+        let _ = self.link.tell(PAGE, "Target.disposeBrowserContext", &asked);
     }
 }
 
 /// A page in Chromium. Its tab is closed when this is dropped.
 pub struct ChromePage {
-    cdp: Box<dyn Cdp>,
-    facts: Facts,
+    pub(super) cdp: Box<dyn Cdp>,
+    pub(super) facts: Facts,
     viewport: Viewport,
-    frame: String,
-    loader: String,
-    /// How many events [`ChromePage::watch`] has looked at.
-    seen: usize,
+    pub(super) frame: String,
+    pub(super) loader: String,
+    /// The number of the last event that `ChromePage::watch` has looked at.
+    pub(super) seen: u64,
     _tab: Tab,
 }
 
@@ -84,13 +78,6 @@ impl std::fmt::Debug for ChromePage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChromePage").field("load", &self.facts.load).finish_non_exhaustive()
     }
-}
-
-/// What the events of a page say about its loading.
-enum Step {
-    Going,
-    Loaded,
-    Failed(String),
 }
 
 impl ChromePage {
@@ -101,8 +88,14 @@ impl ChromePage {
             facts.viewport.unwrap_or(Viewport { width: 1280, height: 800, device_scale: 1.0 });
         let (frame, loader) = (String::new(), String::new());
         let mut page = ChromePage { cdp, facts, viewport, frame, loader, seen: 0, _tab: tab };
-        let dialog = "Page.javascriptDialogOpening";
-        page.cdp.on(dialog, "Page.handleJavaScriptDialog", json!({ "accept": false }));
+        page.cdp.on(Box::new(|event| match event.method.as_str() {
+            "Page.javascriptDialogOpening" => vec![Call {
+                session: event.session.clone(),
+                method: "Page.handleJavaScriptDialog",
+                params: json!({ "accept": false }),
+            }],
+            _ => Vec::new(),
+        }));
         let metrics = json!({
             "width": viewport.width,
             "height": viewport.height,
@@ -135,124 +128,6 @@ impl ChromePage {
         answer.is_ok().then_some(self)
     }
 
-    /// Goes to the address and waits for its load event, then until fonts and frames are there.
-    pub(super) fn load(&mut self, url: &str, timeout: Duration) {
-        let watch = Stopwatch::start();
-        self.facts.url = url.to_owned();
-        self.facts.navigated_at = Some(SystemClock.now());
-        let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
-            Ok(answer) => answer,
-            Err(fault) => {
-                let why = match fault {
-                    Fault::TimedOut { after } => {
-                        format!("no response within {} ms", after.as_millis())
-                    }
-                    fault => fault.to_string(),
-                };
-                self.waited("response", false, watch);
-                return self.fail(why);
-            }
-        };
-        self.frame = answer["frameId"].as_str().unwrap_or_default().to_owned();
-        self.loader = answer["loaderId"].as_str().unwrap_or_default().to_owned();
-        if let Some(why) = answer["errorText"].as_str().filter(|why| !why.is_empty()) {
-            self.waited("response", false, watch);
-            let what = if answer["isDownload"] == true { ", a download" } else { "" };
-            return self.fail(format!("{why}{what}"));
-        }
-        self.waited("response", true, watch);
-
-        let began = Stopwatch::start();
-        let outcome = loop {
-            match self.watch() {
-                Step::Going => {}
-                step => break Ok(step),
-            }
-            match self.cdp.wait(watch.left_of(timeout)) {
-                Ok(true) => {}
-                Ok(false) => break Ok(Step::Going),
-                Err(fault) => break Err(fault),
-            }
-        };
-        self.waited("load", matches!(outcome, Ok(Step::Loaded)), began);
-        match outcome {
-            Ok(Step::Loaded) => {}
-            Ok(Step::Going) => self.facts.load = Load::TimedOut,
-            Ok(Step::Failed(why)) => return self.fail(why),
-            Err(fault) => return self.fail(fault.to_string()),
-        }
-        self.settle();
-    }
-
-    /// Looks at the events that came since it was last called for what concerns loading.
-    fn watch(&mut self) -> Step {
-        let events = self.cdp.events().kept();
-        let new = &events[self.seen.min(events.len())..];
-        self.seen = events.len();
-        let mut step = Step::Going;
-        for Event { method, params, .. } in new {
-            match method.as_str() {
-                // A page may replace itself while it loads.
-                "Page.frameNavigated" if params["frame"]["id"] == self.frame.as_str() => {
-                    let loader = params["frame"]["loaderId"].as_str().unwrap_or_default();
-                    self.loader = loader.to_owned();
-                    step = match params["frame"]["unreachableUrl"].is_string() {
-                        true => Step::Failed("it leads to an address that can't be had".into()),
-                        false => Step::Going,
-                    };
-                }
-                "Page.lifecycleEvent"
-                    if params["name"] == "load"
-                        && params["frameId"] == self.frame.as_str()
-                        && params["loaderId"] == self.loader.as_str()
-                        && !matches!(step, Step::Failed(_)) =>
-                {
-                    step = Step::Loaded;
-                }
-                _ => {}
-            }
-        }
-        step
-    }
-
-    /// Waits until fonts are there and two frames were drawn, in a world of our own.
-    fn settle(&mut self) {
-        let watch = Stopwatch::start();
-        let cap = SETTLE_MAX.as_millis();
-        let script = format!(
-            "Promise.race([document.fonts.ready.then(() => new Promise(done => \
-             requestAnimationFrame(() => requestAnimationFrame(() => done(true))))), \
-             new Promise(done => setTimeout(done, {cap}, false))])"
-        );
-        let asked = json!({ "frameId": self.frame, "worldName": WORLD });
-        let settled =
-            self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(|world| {
-                let asked = json!({
-                    "expression": script,
-                    "contextId": world["executionContextId"],
-                    "awaitPromise": true,
-                    "returnByValue": true,
-                });
-                self.cdp.call("Runtime.evaluate", asked, HANG_AFTER)
-            });
-        if matches!(settled, Err(Fault::TimedOut { .. })) {
-            self.stop_script();
-        }
-        let met = settled.is_ok_and(|answer| answer["result"]["value"] == true);
-        self.waited("settled", met, watch);
-    }
-
-    fn waited(&mut self, what: &str, met: bool, watch: Stopwatch) {
-        let took_ms = millis(watch.elapsed());
-        self.facts.waits.push(Wait { what: what.to_owned(), met, took_ms });
-    }
-
-    fn fail(&mut self, why: String) {
-        log::debug!("capture: the page did not load: {why}");
-        self.facts.load = Load::Failed;
-        self.facts.load_error = Some(why);
-    }
-
     /// Makes sure that the page answers: a script that runs for ever is stopped, once each time.
     fn rouse(&mut self) -> Result<(), Fault> {
         let asked = json!({ "expression": "0", "returnByValue": true });
@@ -265,7 +140,7 @@ impl ChromePage {
         Ok(())
     }
 
-    fn stop_script(&mut self) {
+    pub(super) fn stop_script(&mut self) {
         let stopped = self.cdp.call("Runtime.terminateExecution", json!({}), HANG_AFTER);
         let what = match stopped {
             Ok(_) => "a script that did not end was stopped".to_owned(),
@@ -275,15 +150,8 @@ impl ChromePage {
         self.facts.rescues.push(what);
     }
 
-    /// Records what came in while nobody looked.
-    fn catch_up(&mut self) {
-        /// More events than this in one go are left for the next time.
-        const EVENTS_AT_ONCE: usize = 10_000;
-        for _ in 0..EVENTS_AT_ONCE {
-            if !matches!(self.cdp.wait(Duration::ZERO), Ok(true)) {
-                return;
-            }
-        }
+    fn events(&mut self) -> Vec<ProtocolEvent> {
+        self.cdp.events(0).into_iter().map(|numbered| numbered.event).collect()
     }
 
     fn har(&mut self) -> Vec<u8> {
@@ -293,9 +161,7 @@ impl ChromePage {
             started: facts.navigated_at,
             browser: facts.browser.unwrap_or_default(),
         };
-        let events = self.cdp.events().kept();
-        let har = har::assemble(events.iter().map(|e| (e.method.as_str(), &e.params)), &page);
-        har.to_string().into_bytes()
+        har::assemble(&self.events(), &page).to_string().into_bytes()
     }
 }
 
@@ -310,18 +176,22 @@ impl Page for ChromePage {
             self.facts.final_url = text("url").or(self.facts.final_url.take());
             self.facts.title = text("title").or(self.facts.title.take());
         }
-        let events = self.cdp.events();
-        let status = events.kept().iter().rev().find_map(|event| {
+        let status = self.events().iter().rev().find_map(|event| {
             let is_document = event.method == "Network.responseReceived"
                 && event.params["requestId"] == self.loader.as_str();
             is_document.then(|| event.params["response"]["status"].as_u64())?
         });
         self.facts.http_status = status.and_then(|status| u16::try_from(status).ok());
-        self.facts.events_dropped = events.dropped();
+        self.facts.events_dropped = self.cdp.dropped();
         self.facts.clone()
     }
 
-    fn take(&mut self, part: PagePart, within: Duration) -> Result<Taken, Fault> {
+    fn take(
+        &mut self,
+        part: PagePart,
+        _config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
         let watch = Stopwatch::start();
         let viewport = self.viewport;
         match part {
@@ -338,17 +208,14 @@ impl Page for ChromePage {
                 parts::full_png(&mut *self.cdp, viewport, watch.left_of(within))
             }
             PagePart::Console => {
-                self.catch_up();
-                let lines = console::lines(self.cdp.events().kept());
+                let lines = console::lines(&self.events());
                 if lines.is_empty() {
                     return Ok(Taken::Nothing("the page said nothing".to_owned()));
                 }
                 Ok(lines)
             }
-            PagePart::Network => {
-                self.catch_up();
-                Ok(self.har())
-            }
+            PagePart::Network => Ok(self.har()),
+            _ => Err(Fault::Refused("it is not taken yet".into())),
         }
         .map(Taken::Content)
     }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::cdp::Cdp;
+use super::cdp::{Cdp, PAGE};
 use crate::capture::{Fault, Viewport};
 use crate::model::time::Stopwatch;
 
@@ -28,7 +28,7 @@ pub(super) fn html(cdp: &mut dyn Cdp, within: Duration) -> Result<Vec<u8>, Fault
     let asked = json!({ "nodeId": node, "includeShadowDOM": true });
     let mut answer = cdp.call("DOM.getOuterHTML", asked, watch.left_of(within))?;
     // From here on the page's changes are of no interest; each would be an event.
-    cdp.send("DOM.disable", json!({}))?;
+    cdp.send(PAGE, "DOM.disable", json!({}))?;
     match answer["outerHTML"].take() {
         Value::String(html) if !html.is_empty() => Ok(html.into_bytes()),
         _ => Err(Fault::Empty),

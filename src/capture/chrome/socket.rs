@@ -1,17 +1,27 @@
 //! The DevTools protocol over a WebSocket of our own.
 //!
-//! **Invariant:** one thread, no lock: what comes is read while something is waited for, and
-//! stands in the operating system's buffers and the browser's until then.
+//! A thread reads all that comes: answers for whoever waits, events for the [log](EventLog), so
+//! that a page is watched also while nobody asks it anything.
+//!
+//! **Invariant:** when a [`Socket`] is dropped its thread has ended.
 
-use std::io;
-use std::net::TcpStream;
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tungstenite::protocol::{Message, WebSocket, WebSocketConfig};
+use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 
-use super::cdp::{Cdp, Event, EventLog};
+use super::cdp::{Cdp, Numbered, Reflex};
+use super::events::EventLog;
+use super::lock::lock;
 use crate::capture::Fault;
+use crate::format::protocol::ProtocolEvent;
 use crate::model::time::{Clock, Stopwatch, SystemClock};
 
 /// The largest message that is read. A picture of a page of the largest size that is taken is
@@ -19,23 +29,135 @@ use crate::model::time::{Clock, Stopwatch, SystemClock};
 const MESSAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The longest that a connection, or writing one message, may take. It is loopback.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// The shortest time to set on a socket: zero would mean for ever.
-const READ_MIN: Duration = Duration::from_millis(1);
 
 /// A WebSocket to a browser or to a page.
 pub(super) struct Socket {
-    socket: WebSocket<TcpStream>,
-    last_id: u64,
-    events: EventLog,
-    reflexes: Vec<(&'static str, &'static str, Value)>,
-    crashed: bool,
+    writer: Arc<Mutex<Writer>>,
+    stream: TcpStream,
+    inbox: Arc<Inbox>,
+    reader: Option<JoinHandle<()>>,
 }
 
-/// What a message from the browser was.
-enum Incoming {
-    Answer { id: u64, answer: Result<Value, Fault> },
-    Event { recorded: bool },
-    Other,
+/// The half that is written to.
+struct Writer {
+    socket: WebSocket<TcpStream>,
+    last_id: u64,
+}
+
+impl Writer {
+    fn write(&mut self, session: &str, method: &str, params: &Value) -> Result<u64, Fault> {
+        self.last_id += 1;
+        let mut call = json!({ "id": self.last_id, "method": method, "params": params });
+        if !session.is_empty() {
+            call["sessionId"] = session.into();
+        }
+        self.socket
+            .send(Message::text(call.to_string()))
+            .map_err(|why| Fault::Gone(why.to_string()))?;
+        Ok(self.last_id)
+    }
+}
+
+/// The half that is read from. What the protocol would answer by itself (pong, close) is not sent:
+/// the other half writes, and Chromium asks for neither.
+struct ReadHalf(TcpStream);
+
+impl Read for ReadHalf {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for ReadHalf {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What came in, and who waits for it.
+#[derive(Default)]
+struct Inbox {
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is waited for; what nobody waits for is thrown away.
+    answers: HashMap<u64, Option<Result<Value, Fault>>>,
+    log: EventLog,
+    reflexes: Vec<Reflex>,
+    crashed: bool,
+    gone: Option<String>,
+}
+
+impl State {
+    /// Why nothing will come any more.
+    fn ended(&self) -> Option<Fault> {
+        match &self.gone {
+            Some(why) => Some(Fault::Gone(why.clone())),
+            // A crashed page answers nothing.
+            None if self.crashed => Some(Fault::Crashed),
+            None => None,
+        }
+    }
+}
+
+impl Inbox {
+    /// Waits until `look` finds what it looks for, or the time is up. What came is looked at before
+    /// what ended it.
+    fn wait<T>(
+        &self,
+        within: Duration,
+        mut look: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
+        let watch = Stopwatch::start();
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(found) = look(&mut state) {
+                return Ok(Some(found));
+            }
+            if let Some(fault) = state.ended() {
+                return Err(fault);
+            }
+            let left = watch.left_of(within);
+            if left.is_zero() {
+                return Ok(None);
+            }
+            state = wait_on(&self.news, state, left);
+        }
+    }
+}
+
+fn wait_on<'a>(
+    news: &Condvar,
+    state: MutexGuard<'a, State>,
+    within: Duration,
+) -> MutexGuard<'a, State> {
+    news.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// A message from the browser.
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    id: Option<u64>,
+    method: Option<String>,
+    #[serde(rename = "sessionId")]
+    session: Option<String>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
 }
 
 impl Socket {
@@ -53,110 +175,167 @@ impl Socket {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let (socket, _) = tungstenite::client::client_with_config(url, stream, Some(config))
+        let ours = stream.try_clone().map_err(|e| gone(&e))?;
+        let (socket, _) = tungstenite::client::client_with_config(url, ours, Some(config))
             .map_err(|e| gone(&e))?;
-        Ok(Socket {
-            socket,
-            last_id: 0,
-            events: EventLog::default(),
-            reflexes: Vec::new(),
-            crashed: false,
-        })
+        // Nothing comes before the first call, so nothing was read beyond the handshake.
+        let read = ReadHalf(stream.try_clone().map_err(|e| gone(&e))?);
+        let read = WebSocket::from_raw_socket(read, Role::Client, Some(config));
+        stream.set_read_timeout(None).map_err(|e| gone(&e))?;
+        let writer = Arc::new(Mutex::new(Writer { socket, last_id: 0 }));
+        let inbox = Arc::new(Inbox::default());
+        let reader = thread::Builder::new().name("tintype-cdp".into()).spawn({
+            let (inbox, writer) = (Arc::clone(&inbox), Arc::clone(&writer));
+            move || read_all(read, &inbox, &writer)
+        });
+        let reader = Some(reader.map_err(|e| gone(&e))?);
+        Ok(Socket { writer, stream, inbox, reader })
     }
 
-    fn write(&mut self, method: &str, params: &Value) -> Result<u64, Fault> {
-        self.last_id += 1;
-        let call = json!({ "id": self.last_id, "method": method, "params": params });
-        self.socket
-            .send(Message::text(call.to_string()))
-            .map_err(|why| Fault::Gone(why.to_string()))?;
-        Ok(self.last_id)
+    /// Calls a method and waits for its answer.
+    pub fn ask(
+        &self,
+        session: &str,
+        method: &str,
+        params: &Value,
+        within: Duration,
+    ) -> Result<Value, Fault> {
+        let id = {
+            let mut writer = lock(&self.writer);
+            // Entered before it is sent, so that no answer is too early.
+            lock(&self.inbox.state).answers.insert(writer.last_id + 1, None);
+            writer.write(session, method, params)
+        };
+        let id = match id {
+            Ok(id) => id,
+            Err(fault) => return Err(lock(&self.inbox.state).ended().unwrap_or(fault)),
+        };
+        let answer = self.inbox.wait(within, |state| state.answers.get_mut(&id)?.take());
+        lock(&self.inbox.state).answers.remove(&id);
+        answer?.unwrap_or(Err(Fault::TimedOut { after: within }))
     }
 
-    /// Reads one message, or nothing where none comes in time.
-    fn read(&mut self, within: Duration) -> Result<Option<Incoming>, Fault> {
-        let gone = |why: &dyn std::fmt::Display| Fault::Gone(why.to_string());
-        let timeout = Some(within.max(READ_MIN));
-        self.socket.get_ref().set_read_timeout(timeout).map_err(|e| gone(&e))?;
-        let text = match self.socket.read() {
-            Ok(Message::Text(text)) => text,
-            Ok(Message::Close(_)) => return Err(Fault::Gone("it closed the connection".into())),
-            Ok(_) => return Ok(Some(Incoming::Other)),
-            Err(tungstenite::Error::Io(why))
-                if matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
-            {
-                return Ok(None);
-            }
-            // A signal came; nothing was read, and nothing is lost.
-            Err(tungstenite::Error::Io(why)) if why.kind() == io::ErrorKind::Interrupted => {
-                return Ok(Some(Incoming::Other));
-            }
-            Err(why) => return Err(gone(&why)),
-        };
-        let mut message: Value = serde_json::from_str(&text)
-            .map_err(|why| Fault::Unfit(format!("a message that is no JSON: {why}")))?;
-        if let Some(id) = message["id"].as_u64() {
-            let answer = match message["error"]["message"].as_str() {
-                Some(why) => Err(Fault::Refused(why.to_owned())),
-                None => Ok(message["result"].take()),
-            };
-            return Ok(Some(Incoming::Answer { id, answer }));
-        }
-        let Some(method) = message["method"].as_str().map(str::to_owned) else {
-            return Ok(Some(Incoming::Other));
-        };
-        let reflex = self.reflexes.iter().find(|(event, ..)| *event == method).cloned();
-        if let Some((_, call, params)) = reflex {
-            self.write(call, &params)?;
-        }
-        self.crashed |= method == "Inspector.targetCrashed";
-        let event = Event { at: SystemClock.now(), method, params: message["params"].take() };
-        Ok(Some(Incoming::Event { recorded: self.events.record(event, text.len()) }))
+    /// Calls a method whose answer nobody waits for.
+    pub fn tell(&self, session: &str, method: &str, params: &Value) -> Result<(), Fault> {
+        lock(&self.writer).write(session, method, params).map(drop)
+    }
+
+    /// Waits until the connection has ended; false where it has not in time.
+    pub fn wait_for_end(&self, within: Duration) -> bool {
+        matches!(self.inbox.wait(within, |_| None::<()>), Err(Fault::Gone(_)))
     }
 }
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Ends the thread's reading.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+/// Reads until the connection ends.
+fn read_all(mut socket: WebSocket<ReadHalf>, inbox: &Inbox, writer: &Mutex<Writer>) {
+    let why = loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => {
+                if let Err(fault) = take_in(&text, inbox, writer) {
+                    log::debug!("capture: a message of the browser: {fault}");
+                }
+            }
+            Ok(Message::Close(_)) => break "it closed the connection".to_owned(),
+            Ok(_) => {}
+            // A signal came; nothing was read, and nothing is lost.
+            Err(tungstenite::Error::Io(why)) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => break why.to_string(),
+        }
+    };
+    lock(&inbox.state).gone = Some(why);
+    inbox.news.notify_all();
+}
+
+fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Fault> {
+    let unfit = |why: serde_json::Error| Fault::Unfit(format!("no message of the protocol: {why}"));
+    let message: Incoming<'_> = serde_json::from_str(text).map_err(unfit)?;
+    if let Some(id) = message.id {
+        // What nobody waits for is not even read.
+        if !lock(&inbox.state).answers.contains_key(&id) {
+            return Ok(());
+        }
+        let answer = match (message.error, message.result) {
+            (Some(error), _) => Err(Fault::Refused(error.message)),
+            (None, Some(result)) => serde_json::from_str(result.get()).map_err(unfit),
+            (None, None) => Ok(Value::Null),
+        };
+        if let Some(place) = lock(&inbox.state).answers.get_mut(&id) {
+            *place = Some(answer);
+        }
+        inbox.news.notify_all();
+        return Ok(());
+    }
+    let Some(method) = message.method else { return Ok(()) };
+    let session = message.session.unwrap_or_default();
+    let params = message.params.map_or("{}", RawValue::get);
+    let at = SystemClock.now();
+    let mut calls = Vec::new();
+    let mut state = lock(&inbox.state);
+    state.log.record(at, &session, &method, params);
+    state.crashed |= method == "Inspector.targetCrashed" && session.is_empty();
+    if !state.reflexes.is_empty() && may_need_an_answer(&method) {
+        let params = serde_json::from_str(params).map_err(unfit)?;
+        let event = ProtocolEvent { at, session, method, params };
+        calls = state.reflexes.iter_mut().flat_map(|reflex| reflex(&event)).collect();
+    }
+    drop(state);
+    inbox.news.notify_all();
+    for call in calls {
+        lock(writer).write(&call.session, call.method, &call.params)?;
+    }
+    Ok(())
+}
+
+/// Whether an event is of a kind that something hangs on until it is answered.
+fn may_need_an_answer(method: &str) -> bool {
+    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened"]
+        .iter()
+        .any(|kind| method.starts_with(kind))
+}
+
 impl Cdp for Socket {
-    fn call(&mut self, method: &str, params: Value, within: Duration) -> Result<Value, Fault> {
-        let watch = Stopwatch::start();
-        let asked = self.write(method, &params)?;
-        loop {
-            // A crashed page answers nothing any more.
-            if self.crashed {
-                return Err(Fault::Crashed);
-            }
-            // Looked at once more when the time is up: the answer may be here already.
-            let left = watch.left_of(within);
-            match self.read(left)? {
-                Some(Incoming::Answer { id, answer }) if id == asked => return answer,
-                Some(_) if !left.is_zero() => {}
-                None if !left.is_zero() => {}
-                _ => return Err(Fault::TimedOut { after: within }),
-            }
-        }
+    fn channel(&self) -> &'static str {
+        "direct"
     }
 
-    fn send(&mut self, method: &str, params: Value) -> Result<(), Fault> {
-        self.write(method, &params).map(drop)
+    fn call_in(
+        &mut self,
+        session: &str,
+        method: &str,
+        params: Value,
+        within: Duration,
+    ) -> Result<Value, Fault> {
+        self.ask(session, method, &params, within)
     }
 
-    fn wait(&mut self, within: Duration) -> Result<bool, Fault> {
-        let watch = Stopwatch::start();
-        loop {
-            let left = watch.left_of(within);
-            match self.read(left)? {
-                _ if self.crashed => return Err(Fault::Crashed),
-                Some(Incoming::Event { recorded: true }) => return Ok(true),
-                _ if left.is_zero() => return Ok(false),
-                _ => {}
-            }
-        }
+    fn send(&mut self, session: &str, method: &str, params: Value) -> Result<(), Fault> {
+        self.tell(session, method, &params)
     }
 
-    fn events(&self) -> &EventLog {
-        &self.events
+    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault> {
+        let newer = |state: &mut State| (state.log.last() > after).then_some(());
+        Ok(self.inbox.wait(within, newer)?.is_some())
     }
 
-    fn on(&mut self, event: &'static str, method: &'static str, params: Value) {
-        self.reflexes.push((event, method, params));
+    fn events(&mut self, after: u64) -> Vec<Numbered> {
+        lock(&self.inbox.state).log.after(after)
+    }
+
+    fn dropped(&mut self) -> u64 {
+        lock(&self.inbox.state).log.dropped()
+    }
+
+    fn on(&mut self, reflex: Reflex) {
+        lock(&self.inbox.state).reflexes.push(reflex);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tintype::PagePart;
 use tintype::capture::{Facts, Fault, Load, Page, Taken};
+use tintype::{CaptureConfig, PagePart};
 
 /// What a scripted page does when it is asked for a part.
 pub enum Act {
@@ -49,7 +49,12 @@ impl Page for Script {
         }
     }
 
-    fn take(&mut self, part: PagePart, within: Duration) -> Result<Taken, Fault> {
+    fn take(
+        &mut self,
+        part: PagePart,
+        _: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
         self.asked.push((part, within));
         match self.acts.get(&part) {
             None => Ok(Taken::Content(part.artifact_name().into())),

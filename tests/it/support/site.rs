@@ -13,17 +13,24 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Self {
+        // Requests that are never answered are kept, so that they stay open.
+        let mut stuck = Vec::new();
+        Site::serve(move |request| {
+            if request.url().starts_with("/stuck") {
+                stuck.push(request);
+            } else {
+                answer(request);
+            }
+        })
+    }
+
+    /// A site whose answers are the caller's.
+    pub fn serve(mut answer: impl FnMut(Request) + Send + 'static) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let answering = Arc::clone(&server);
         let thread = std::thread::spawn(move || {
-            // Requests that are never answered are kept, so that they stay open.
-            let mut stuck = Vec::new();
             for request in answering.incoming_requests() {
-                if request.url().starts_with("/stuck") {
-                    stuck.push(request);
-                } else {
-                    answer(request);
-                }
+                answer(request);
             }
         });
         Site { server, thread: Some(thread) }

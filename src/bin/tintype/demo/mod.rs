@@ -7,11 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tintype::capture::chrome::{Browser, BrowserOptions, capture_url};
+use tintype::capture::chrome::{Browser, BrowserOptions};
 use tintype::model::time::Stopwatch;
 use tintype::ops::compare;
 use tintype::ops::verify::{self, Depth};
-use tintype::{CaptureConfig, Context, Draft, Error, Repository, Snapshot, Version};
+use tintype::{CaptureConfig, Context, Draft, Error, Recorder, Repository, Snapshot, Version};
 
 use crate::args::{Demo, Global};
 use crate::diff;
@@ -103,7 +103,9 @@ fn visit(
 ) -> Result<Visit, Failure> {
     let watch = Stopwatch::start();
     let context: Context = "shop.example/products/list".parse()?;
-    let draft = capture_url(browser, shop.url(), context, &CaptureConfig::default())?;
+    let mut page = browser.open(shop.url())?;
+    let draft = Draft::new().context(context);
+    let draft = Recorder::new(repo).draft(&mut page, draft, &CaptureConfig::default())?;
     let products = products(&draft);
     let draft = match &products {
         Some(_) => draft.tag("good")?,

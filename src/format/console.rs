@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cdp::Event;
+use crate::format::protocol::ProtocolEvent;
 use crate::model::time::Time;
 
 /// The longest text of one line, in bytes. A page may log a document; its beginning will do.
@@ -15,7 +15,7 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 const STACK_FRAMES_MAX: usize = 50;
 
 /// Makes JSON Lines of the events that have something to say; nothing where none has.
-pub(super) fn lines(events: &[Event]) -> Vec<u8> {
+pub fn lines(events: &[ProtocolEvent]) -> Vec<u8> {
     let mut text = Vec::new();
     for line in events.iter().filter_map(line) {
         text.extend_from_slice(line.to_string().as_bytes());
@@ -24,7 +24,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<u8> {
     text
 }
 
-fn line(event: &Event) -> Option<Value> {
+fn line(event: &ProtocolEvent) -> Option<Value> {
     let params = &event.params;
     let line = match event.method.as_str() {
         "Runtime.consoleAPICalled" => {
@@ -225,8 +225,12 @@ fn clipped(mut text: String) -> String {
 mod tests {
     use super::*;
 
+    fn of(method: &str, params: Value) -> ProtocolEvent {
+        ProtocolEvent { at: Time::MIN, session: String::new(), method: method.into(), params }
+    }
+
     fn told(method: &str, params: Value) -> Value {
-        let event = Event { at: Time::MIN, method: method.to_owned(), params };
+        let event = of(method, params);
         line(&event).unwrap()
     }
 
@@ -278,7 +282,6 @@ mod tests {
 
     #[test]
     fn events_of_other_kinds_and_shapes_make_no_line_and_no_harm() {
-        let of = |method: &str, params| Event { at: Time::MIN, method: method.into(), params };
         assert_eq!(lines(&[of("Network.requestWillBeSent", json!({}))]), b"");
         for method in ["Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"] {
             for params in [json!(null), json!([]), json!({ "args": 3, "entry": "x" })] {

@@ -1,0 +1,265 @@
+//! Captures into a store.
+//!
+//! A [`Recorder`] takes a page as [`draft_of`] does, redacts it with the store's own key, and stores
+//! it: before it returns, or in a thread of its own, where the caller's page can't wait.
+//!
+//! **Invariant:** what was collected is stored, or an error says why not: to whoever waits for the
+//! [`Captured`], and to [`Recorder::flush`]. Dropping the last recorder waits for what is queued.
+
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use serde_json::Value;
+
+use super::redact::Redactor;
+use super::{Page, draft_of};
+use crate::error::{Error, Result};
+use crate::model::artifact::ArtifactStatus;
+use crate::model::config::{CaptureConfig, FACTS};
+use crate::model::context::Context;
+use crate::model::snapshot::{Draft, Receipt, Status};
+use crate::store::Repository;
+
+/// How many captures may be collected and not stored yet. A page is some megabytes.
+const QUEUE_MAX: usize = 8;
+/// What the key for redaction is derived for.
+const REDACTION: &str = "tintype 2026-11 tokens in place of secrets";
+
+/// Stores captures of pages. Cheap to clone; clones share the queue.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    repo: Repository,
+    redactor: Redactor,
+    saver: Mutex<Option<Saver>>,
+    /// The first error since [`Recorder::flush`] was last called.
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+/// The thread that stores what was collected.
+struct Saver {
+    queue: SyncSender<Job>,
+    thread: JoinHandle<()>,
+}
+
+enum Job {
+    Store(Box<Draft>, SyncSender<Result<Receipt>>),
+    Flush(SyncSender<()>),
+}
+
+/// A capture that was collected: what it has, and how to learn that it is durable.
+#[must_use = "it says whether it is stored only when it is waited for"]
+#[derive(Debug)]
+pub struct Captured {
+    /// How much of what was asked for it holds.
+    pub status: Status,
+    /// What is known about the page and the capture, as in `facts.json`, with the ledger.
+    pub facts: Value,
+    /// What could not be had, and why: artifact and reason.
+    pub failures: Vec<(String, String)>,
+    stored: Stored,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Already(Receipt),
+    Soon(Receiver<Result<Receipt>>),
+}
+
+impl Captured {
+    /// Waits until it is durable, where it is not yet.
+    ///
+    /// Fails where it could not be stored.
+    pub fn wait(self) -> Result<Receipt> {
+        match self.stored {
+            Stored::Already(receipt) => Ok(receipt),
+            Stored::Soon(told) => told.recv().unwrap_or_else(|_| {
+                Err(Error::Database { doing: "storing a capture", source: GONE.into() })
+            }),
+        }
+    }
+}
+
+/// Why nothing is heard of a capture.
+const GONE: &str = "the thread that stores captures has ended";
+
+impl Recorder {
+    /// A recorder into this store.
+    pub fn new(repo: &Repository) -> Self {
+        let redactor = Redactor::new(repo.derived_key(REDACTION));
+        let inner = Inner {
+            repo: repo.clone(),
+            redactor,
+            saver: Mutex::new(None),
+            failure: Arc::default(),
+        };
+        Recorder { inner: Arc::new(inner) }
+    }
+
+    /// The store.
+    pub fn repository(&self) -> &Repository {
+        &self.inner.repo
+    }
+
+    /// What redacts with this store's key: the same secret becomes the same token in all of it.
+    pub fn redactor(&self) -> &Redactor {
+        &self.inner.redactor
+    }
+
+    /// Captures a page. See [`draft_of`] for what becomes of what can't be had.
+    ///
+    /// Where the configuration saves asynchronously this returns when everything is collected;
+    /// [`Captured::wait`] and [`flush`](Recorder::flush) tell when it is durable.
+    pub fn capture(
+        &self,
+        page: &mut dyn Page,
+        context: &Context,
+        config: &CaptureConfig,
+    ) -> Result<Captured> {
+        self.capture_as(page, Draft::new().context(context.clone()), config)
+    }
+
+    /// Captures a page into a draft that says already where it belongs, and maybe when it was taken,
+    /// its tags, a description.
+    ///
+    /// ```no_run
+    /// # fn f(recorder: &tintype::Recorder, page: &mut dyn tintype::capture::Page) -> tintype::Result<()> {
+    /// use tintype::{CaptureConfig, Draft};
+    /// let draft = Draft::new().context("shop.example/login".parse()?).at("2026-11-22".parse()?);
+    /// let version = recorder.capture_as(page, draft, &CaptureConfig::debug())?.wait()?.version;
+    /// # Ok(()) }
+    /// ```
+    pub fn capture_as(
+        &self,
+        page: &mut dyn Page,
+        draft: Draft,
+        config: &CaptureConfig,
+    ) -> Result<Captured> {
+        let draft = self.draft(page, draft, config)?;
+        let status = draft.chosen_status().unwrap_or(Status::Complete);
+        let facts = draft.artifacts().iter().find(|artifact| artifact.name().as_str() == FACTS);
+        let facts = facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok());
+        let failed = draft.artifacts().iter().filter(|artifact| {
+            matches!(artifact.status(), ArtifactStatus::Failed | ArtifactStatus::Redacted)
+        });
+        let failures = failed
+            .map(|artifact| {
+                (artifact.name().to_string(), artifact.reason().unwrap_or_default().to_owned())
+            })
+            .collect();
+        let stored = match config.async_save {
+            true => self.inner.save_soon(draft)?,
+            false => Stored::Already(self.inner.repo.store(draft)?),
+        };
+        Ok(Captured { status, facts: facts.unwrap_or_default(), failures, stored })
+    }
+
+    /// Takes a page as [`capture_as`](Recorder::capture_as) does, and stores nothing: for who has more
+    /// to say of it once it is seen.
+    pub fn draft(
+        &self,
+        page: &mut dyn Page,
+        draft: Draft,
+        config: &CaptureConfig,
+    ) -> Result<Draft> {
+        draft_of(page, draft, config, &self.inner.redactor)
+    }
+
+    /// Waits until everything that was collected is durable.
+    ///
+    /// Fails with the first error that storing met since this was last called, also where somebody
+    /// was told of it.
+    pub fn flush(&self) -> Result<()> {
+        let (done, wait) = mpsc::sync_channel(1);
+        let queue = locked(&self.inner.saver).as_ref().map(|saver| saver.queue.clone());
+        if let Some(queue) = queue
+            && queue.send(Job::Flush(done)).is_ok()
+        {
+            let _ = wait.recv();
+        }
+        match locked(&self.inner.failure).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("store", &self.inner.repo.path()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn save_soon(&self, draft: Draft) -> Result<Stored> {
+        let queue = {
+            let mut saver = locked(&self.saver);
+            match &*saver {
+                Some(saver) => saver.queue.clone(),
+                None => {
+                    let started = self.start()?;
+                    let queue = started.queue.clone();
+                    *saver = Some(started);
+                    queue
+                }
+            }
+        };
+        let (told, wait) = mpsc::sync_channel(1);
+        // Waits where the queue is full: what is collected has a limit.
+        queue
+            .send(Job::Store(Box::new(draft), told))
+            .map_err(|_| Error::Database { doing: "storing a capture", source: GONE.into() })?;
+        Ok(Stored::Soon(wait))
+    }
+
+    fn start(&self) -> Result<Saver> {
+        let (queue, jobs) = mpsc::sync_channel(QUEUE_MAX);
+        let (repo, failure) = (self.repo.clone(), Arc::clone(&self.failure));
+        let thread = thread::Builder::new()
+            .name("tintype-saver".to_owned())
+            .spawn(move || save_all(&jobs, &repo, &failure))
+            .map_err(|source| Error::Database {
+                doing: "starting the thread that stores captures",
+                source: Box::new(source),
+            })?;
+        Ok(Saver { queue, thread })
+    }
+}
+
+fn save_all(jobs: &Receiver<Job>, repo: &Repository, failure: &Mutex<Option<Error>>) {
+    for job in jobs {
+        match job {
+            Job::Store(draft, told) => {
+                let stored = repo.store(*draft);
+                if let Err(error) = &stored {
+                    log::error!("capture: it could not be stored: {error}");
+                    locked(failure).get_or_insert_with(|| error.again());
+                }
+                // Who dropped it does not want to know.
+                let _ = told.send(stored);
+            }
+            Job::Flush(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let saver = self.saver.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Saver { queue, thread }) = saver {
+            // The thread stores what is queued, and ends where nobody can queue any more.
+            drop(queue);
+            let _ = thread.join();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
