@@ -147,8 +147,12 @@ pub struct Facts {
     pub arguments: Vec<String>,
     /// Whether the browser's sandbox was on, where that is known.
     pub sandboxed: Option<bool>,
+    /// What the page was spoken to through: `direct`, `crate`, `replay`.
+    pub channel: Option<String>,
     /// When the address was asked for.
     pub navigated_at: Option<Time>,
+    /// Since when a page is watched that somebody else drives.
+    pub watched_since: Option<Time>,
     /// What was waited for before anything was taken, in that order.
     pub waits: Vec<Wait>,
     /// What was done to get at a page that did not answer.

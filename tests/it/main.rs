@@ -36,6 +36,7 @@ mod pyjson;
 mod readme;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod readonly;
+mod recorder;
 mod repack;
 mod repair;
 #[cfg(all(unix, feature = "cli"))]

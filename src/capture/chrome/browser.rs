@@ -125,6 +125,16 @@ impl Browser {
     /// A page that does not load is a page that says so in its [facts](Facts). Fails where the
     /// address is none of `http` or `https`, and where the browser is gone.
     pub fn open(&self, url: &str) -> Result<ChromePage> {
+        self.open_as(url, false)
+    }
+
+    /// Opens an address as [`open`](Browser::open) does, and writes down what the browser says, to be
+    /// [played again](ChromePage::replay) without one.
+    pub fn open_recorded(&self, url: &str) -> Result<ChromePage> {
+        self.open_as(url, true)
+    }
+
+    fn open_as(&self, url: &str, recorded: bool) -> Result<ChromePage> {
         check_address(url)?;
         let ready = lock(&self.ahead).next.take();
         // One that has died in the meantime is replaced.
@@ -136,6 +146,9 @@ impl Browser {
                 Error::Browser { doing: "opening a page", why: fault.to_string() }
             })?,
         };
+        if recorded {
+            page.record(url, self.options.load_timeout);
+        }
         page.load(url, self.options.load_timeout);
         self.make_ahead();
         Ok(page)

@@ -27,7 +27,7 @@ impl ChromePage {
     pub(super) fn load(&mut self, url: &str, timeout: Duration) {
         let watch = Stopwatch::start();
         self.facts.url = url.to_owned();
-        self.facts.navigated_at = Some(SystemClock.now());
+        self.facts.navigated_at.get_or_insert_with(|| SystemClock.now());
         let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
             Ok(answer) => answer,
             Err(fault) => {
@@ -52,7 +52,7 @@ impl ChromePage {
 
         let began = Stopwatch::start();
         let outcome = loop {
-            match self.watch() {
+            match self.step() {
                 Step::Going => {}
                 step => break Ok(step),
             }
@@ -73,7 +73,7 @@ impl ChromePage {
     }
 
     /// Looks at the events that came since it was last called for what concerns loading.
-    fn watch(&mut self) -> Step {
+    fn step(&mut self) -> Step {
         let new = self.cdp.events(self.seen);
         let mut step = Step::Going;
         for numbered in &new {

@@ -23,12 +23,18 @@
 mod browser;
 mod cdp;
 mod events;
+mod inbox;
 mod launch;
 mod load;
 mod lock;
 mod page;
 mod parts;
+mod replay;
 mod socket;
+mod through;
+mod watch;
 
 pub use browser::{Browser, BrowserOptions};
+/// The crate that starts and drives browsers, in the version whose tabs can be watched.
+pub use headless_chrome;
 pub use page::ChromePage;

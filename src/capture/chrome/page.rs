@@ -6,14 +6,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cdp::{Call, Cdp, PAGE};
+use super::lock::lock;
 use super::parts;
+use super::replay::{Head, Lines, Recorded, Replay};
 use super::socket::Socket;
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
 use crate::format::har::{self, HarPage};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
-use crate::model::time::Stopwatch;
+use crate::model::time::{Clock, Stopwatch, SystemClock};
 
 /// The longest that a call which the page itself need not answer may take.
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
@@ -66,12 +68,13 @@ impl Drop for Tab {
 pub struct ChromePage {
     pub(super) cdp: Box<dyn Cdp>,
     pub(super) facts: Facts,
-    viewport: Viewport,
+    pub(super) viewport: Viewport,
     pub(super) frame: String,
     pub(super) loader: String,
-    /// The number of the last event that `ChromePage::watch` has looked at.
+    /// The number of the last event that `ChromePage::step` has looked at.
     pub(super) seen: u64,
-    _tab: Tab,
+    recording: Option<Lines>,
+    _tab: Option<Tab>,
 }
 
 impl std::fmt::Debug for ChromePage {
@@ -81,13 +84,18 @@ impl std::fmt::Debug for ChromePage {
 }
 
 impl ChromePage {
-    /// Prepares an empty tab: everything that is to be recorded is switched on before the page
-    /// is asked for.
-    pub(super) fn attach(cdp: Box<dyn Cdp>, tab: Tab, facts: Facts) -> Result<Self, Fault> {
+    /// A page of which nothing is known yet but these facts.
+    pub(super) fn over(cdp: Box<dyn Cdp>, tab: Option<Tab>, facts: Facts) -> Self {
         let viewport =
             facts.viewport.unwrap_or(Viewport { width: 1280, height: 800, device_scale: 1.0 });
         let (frame, loader) = (String::new(), String::new());
-        let mut page = ChromePage { cdp, facts, viewport, frame, loader, seen: 0, _tab: tab };
+        ChromePage { cdp, facts, viewport, frame, loader, seen: 0, recording: None, _tab: tab }
+    }
+
+    /// Prepares an empty tab: everything that is to be recorded is switched on before the page
+    /// is asked for.
+    pub(super) fn attach(cdp: Box<dyn Cdp>, tab: Tab, facts: Facts) -> Result<Self, Fault> {
+        let mut page = ChromePage::over(cdp, Some(tab), facts);
         page.cdp.on(Box::new(|event| match event.method.as_str() {
             "Page.javascriptDialogOpening" => vec![Call {
                 session: event.session.clone(),
@@ -96,12 +104,19 @@ impl ChromePage {
             }],
             _ => Vec::new(),
         }));
+        page.switch_on()?;
         let metrics = json!({
-            "width": viewport.width,
-            "height": viewport.height,
-            "deviceScaleFactor": viewport.device_scale,
+            "width": page.viewport.width,
+            "height": page.viewport.height,
+            "deviceScaleFactor": page.viewport.device_scale,
             "mobile": false,
         });
+        page.cdp.call("Emulation.setDeviceMetricsOverride", metrics, SETUP_CALL_MAX)?;
+        Ok(page)
+    }
+
+    /// Switches on what is to be recorded.
+    pub(super) fn switch_on(&mut self) -> Result<(), Fault> {
         // Bodies of requests are not recorded.
         let network = json!({
             "maxTotalBufferSize": BODIES_BYTES_MAX,
@@ -115,11 +130,27 @@ impl ChromePage {
             ("Runtime.enable", json!({})),
             ("Log.enable", json!({})),
             ("Network.enable", network),
-            ("Emulation.setDeviceMetricsOverride", metrics),
         ] {
-            page.cdp.call(method, params, SETUP_CALL_MAX)?;
+            self.cdp.call(method, params, SETUP_CALL_MAX)?;
         }
-        Ok(page)
+        Ok(())
+    }
+
+    /// Writes down from now on what the browser says, to be [played again](ChromePage::replay).
+    pub(super) fn record(&mut self, url: &str, load_timeout: Duration) {
+        // Played again, it was gone to at the same time.
+        self.facts.navigated_at = Some(SystemClock.now());
+        let head = Head::new(self.facts.clone(), Some(url.to_owned()), load_timeout);
+        let inner = std::mem::replace(&mut self.cdp, Box::new(Replay::default()));
+        let (recorded, lines) = Recorded::new(inner, &head);
+        self.cdp = Box::new(recorded);
+        self.recording = Some(lines);
+    }
+
+    /// What the browser said, where that is written down: [`ChromePage::replay`] reads it. It holds
+    /// secrets.
+    pub fn recording(&self) -> Option<String> {
+        self.recording.as_ref().map(|lines| lock(lines).clone())
     }
 
     /// This page, if it still answers.
@@ -167,6 +198,10 @@ impl ChromePage {
 
 impl Page for ChromePage {
     fn facts(&mut self) -> Facts {
+        self.facts.channel = Some(self.cdp.channel().to_owned());
+        if self.facts.watched_since.is_some() {
+            self.look();
+        }
         let failed = self.facts.load == Load::Failed;
         let history = self.cdp.call("Page.getNavigationHistory", json!({}), FACTS_CALL_MAX);
         if !failed && let Ok(history) = history {

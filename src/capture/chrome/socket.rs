@@ -1,14 +1,13 @@
 //! The DevTools protocol over a WebSocket of our own.
 //!
-//! A thread reads all that comes: answers for whoever waits, events for the [log](EventLog), so
-//! that a page is watched also while nobody asks it anything.
+//! A thread reads all that comes into an [`Inbox`], so that a page is watched also while nobody asks
+//! it anything.
 //!
 //! **Invariant:** when a [`Socket`] is dropped its thread has ended.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,11 +17,10 @@ use serde_json::{Value, json};
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 
 use super::cdp::{Cdp, Numbered, Reflex};
-use super::events::EventLog;
+use super::inbox::Inbox;
 use super::lock::lock;
 use crate::capture::Fault;
-use crate::format::protocol::ProtocolEvent;
-use crate::model::time::{Clock, Stopwatch, SystemClock};
+use crate::model::time::{Clock, SystemClock};
 
 /// The largest message that is read. A picture of a page of the largest size that is taken is
 /// well below, in base64.
@@ -76,69 +74,6 @@ impl Write for ReadHalf {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// What came in, and who waits for it.
-#[derive(Default)]
-struct Inbox {
-    state: Mutex<State>,
-    news: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// What is waited for; what nobody waits for is thrown away.
-    answers: HashMap<u64, Option<Result<Value, Fault>>>,
-    log: EventLog,
-    reflexes: Vec<Reflex>,
-    crashed: bool,
-    gone: Option<String>,
-}
-
-impl State {
-    /// Why nothing will come any more.
-    fn ended(&self) -> Option<Fault> {
-        match &self.gone {
-            Some(why) => Some(Fault::Gone(why.clone())),
-            // A crashed page answers nothing.
-            None if self.crashed => Some(Fault::Crashed),
-            None => None,
-        }
-    }
-}
-
-impl Inbox {
-    /// Waits until `look` finds what it looks for, or the time is up. What came is looked at before
-    /// what ended it.
-    fn wait<T>(
-        &self,
-        within: Duration,
-        mut look: impl FnMut(&mut State) -> Option<T>,
-    ) -> Result<Option<T>, Fault> {
-        let watch = Stopwatch::start();
-        let mut state = lock(&self.state);
-        loop {
-            if let Some(found) = look(&mut state) {
-                return Ok(Some(found));
-            }
-            if let Some(fault) = state.ended() {
-                return Err(fault);
-            }
-            let left = watch.left_of(within);
-            if left.is_zero() {
-                return Ok(None);
-            }
-            state = wait_on(&self.news, state, left);
-        }
-    }
-}
-
-fn wait_on<'a>(
-    news: &Condvar,
-    state: MutexGuard<'a, State>,
-    within: Duration,
-) -> MutexGuard<'a, State> {
-    news.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// A message from the browser.
@@ -203,16 +138,13 @@ impl Socket {
         let id = {
             let mut writer = lock(&self.writer);
             // Entered before it is sent, so that no answer is too early.
-            lock(&self.inbox.state).answers.insert(writer.last_id + 1, None);
+            self.inbox.expect(writer.last_id + 1);
             writer.write(session, method, params)
         };
-        let id = match id {
-            Ok(id) => id,
-            Err(fault) => return Err(lock(&self.inbox.state).ended().unwrap_or(fault)),
-        };
-        let answer = self.inbox.wait(within, |state| state.answers.get_mut(&id)?.take());
-        lock(&self.inbox.state).answers.remove(&id);
-        answer?.unwrap_or(Err(Fault::TimedOut { after: within }))
+        match id {
+            Ok(id) => self.inbox.await_answer(id, within),
+            Err(fault) => Err(self.inbox.ended().unwrap_or(fault)),
+        }
     }
 
     /// Calls a method whose answer nobody waits for.
@@ -222,7 +154,7 @@ impl Socket {
 
     /// Waits until the connection has ended; false where it has not in time.
     pub fn wait_for_end(&self, within: Duration) -> bool {
-        matches!(self.inbox.wait(within, |_| None::<()>), Err(Fault::Gone(_)))
+        self.inbox.wait_for_end(within)
     }
 }
 
@@ -252,8 +184,7 @@ fn read_all(mut socket: WebSocket<ReadHalf>, inbox: &Inbox, writer: &Mutex<Write
             Err(why) => break why.to_string(),
         }
     };
-    lock(&inbox.state).gone = Some(why);
-    inbox.news.notify_all();
+    inbox.end(why);
 }
 
 fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Fault> {
@@ -261,7 +192,7 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
     let message: Incoming<'_> = serde_json::from_str(text).map_err(unfit)?;
     if let Some(id) = message.id {
         // What nobody waits for is not even read.
-        if !lock(&inbox.state).answers.contains_key(&id) {
+        if !inbox.is_awaited(id) {
             return Ok(());
         }
         let answer = match (message.error, message.result) {
@@ -269,38 +200,16 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
             (None, Some(result)) => serde_json::from_str(result.get()).map_err(unfit),
             (None, None) => Ok(Value::Null),
         };
-        if let Some(place) = lock(&inbox.state).answers.get_mut(&id) {
-            *place = Some(answer);
-        }
-        inbox.news.notify_all();
+        inbox.answer(id, answer);
         return Ok(());
     }
     let Some(method) = message.method else { return Ok(()) };
     let session = message.session.unwrap_or_default();
     let params = message.params.map_or("{}", RawValue::get);
-    let at = SystemClock.now();
-    let mut calls = Vec::new();
-    let mut state = lock(&inbox.state);
-    state.log.record(at, &session, &method, params);
-    state.crashed |= method == "Inspector.targetCrashed" && session.is_empty();
-    if !state.reflexes.is_empty() && may_need_an_answer(&method) {
-        let params = serde_json::from_str(params).map_err(unfit)?;
-        let event = ProtocolEvent { at, session, method, params };
-        calls = state.reflexes.iter_mut().flat_map(|reflex| reflex(&event)).collect();
-    }
-    drop(state);
-    inbox.news.notify_all();
-    for call in calls {
+    for call in inbox.record(SystemClock.now(), session, method, params) {
         lock(writer).write(&call.session, call.method, &call.params)?;
     }
     Ok(())
-}
-
-/// Whether an event is of a kind that something hangs on until it is answered.
-fn may_need_an_answer(method: &str) -> bool {
-    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened"]
-        .iter()
-        .any(|kind| method.starts_with(kind))
 }
 
 impl Cdp for Socket {
@@ -323,19 +232,18 @@ impl Cdp for Socket {
     }
 
     fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault> {
-        let newer = |state: &mut State| (state.log.last() > after).then_some(());
-        Ok(self.inbox.wait(within, newer)?.is_some())
+        self.inbox.wait_for_event(after, within)
     }
 
     fn events(&mut self, after: u64) -> Vec<Numbered> {
-        lock(&self.inbox.state).log.after(after)
+        self.inbox.events(after)
     }
 
     fn dropped(&mut self) -> u64 {
-        lock(&self.inbox.state).log.dropped()
+        self.inbox.dropped()
     }
 
     fn on(&mut self, reflex: Reflex) {
-        lock(&self.inbox.state).reflexes.push(reflex);
+        self.inbox.on(reflex);
     }
 }
