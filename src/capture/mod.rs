@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::Time;
 
+pub mod address;
 #[cfg(feature = "chrome")]
 pub mod chrome;
 mod draft;
@@ -153,6 +154,29 @@ pub struct Facts {
     pub navigated_at: Option<Time>,
     /// Since when a page is watched that somebody else drives.
     pub watched_since: Option<Time>,
+    /// The media type of what the page was made from, as the server told it.
+    pub media_type: Option<String>,
+    /// The languages that the page was asked for, where they were chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The names of the headers that each request was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers_set: Vec<String>,
+    /// The names of the cookies that were there before the page was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies_set: Vec<String>,
+    /// Whether the page was kept from private addresses: it is of a public one.
+    pub guarded: bool,
+    /// What the page was kept from: the first, and how many in all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Blocked>,
+    /// How many requests the page was kept from.
+    pub blocked_count: u64,
+    /// What a page of a public address got from a private one all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unexpected: Vec<Blocked>,
+    /// How many windows the page tried to open. None stays open.
+    pub popups: u64,
     /// What was waited for before anything was taken, in that order.
     pub waits: Vec<Wait>,
     /// What was done to get at a page that did not answer.
@@ -172,15 +196,27 @@ pub struct Viewport {
     pub device_scale: f64,
 }
 
+/// An address that a page was led to against the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// The address.
+    pub url: String,
+    /// Where it leads: `127.0.0.1 is a loopback address`.
+    pub why: String,
+}
+
 /// Something that was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// What it was: `response`, `load`, `settled`.
+    /// What it was: `response`, `load`, `settled`, `selector:.price`.
     pub what: String,
     /// Whether it came in time.
     pub met: bool,
     /// How long it was waited for, in milliseconds.
     pub took_ms: u64,
+    /// Why it can't come, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Whole milliseconds, rounded.

@@ -160,14 +160,13 @@ fn only_what_was_asked_for_is_taken() {
 
 #[cfg(feature = "chrome")]
 mod chromium {
-    use std::path::{Path, PathBuf};
-    use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+    use std::sync::{Arc, Mutex, PoisonError, Weak};
 
     use serde_json::Value;
     use tintype::capture::chrome::{Browser, BrowserOptions};
     use tintype::capture::{Page, draft_of};
-    use tintype::model::artifact::ArtifactStatus::{Empty, Failed, Skipped, Stored};
-    use tintype::{Draft, Error, Status};
+    use tintype::model::artifact::ArtifactStatus::{Empty, Skipped, Stored};
+    use tintype::{Draft, Status};
 
     use super::*;
     use crate::support::site::{Site, closed_address};
@@ -449,80 +448,5 @@ mod chromium {
             let draft = capture(&browser, &site.url("/cookie"));
             assert_eq!(facts(&draft)["title"], "none");
         }
-    }
-
-    #[test]
-    fn addresses_that_are_not_of_the_web_are_refused_by_name() {
-        let browser = shared();
-        for url in ["file:///etc/hostname", "chrome://version", "data:text/html,x", "about:blank"] {
-            let refused = browser.open(url).unwrap_err();
-            assert!(matches!(refused, Error::Invalid { what: "address", .. }), "{refused}");
-        }
-    }
-
-    #[test]
-    fn a_browser_that_is_not_there_or_does_not_start_is_told_with_what_to_do() {
-        for path in ["/no/such/browser", "/etc/hostname", "/bin/false", "/"] {
-            let options =
-                BrowserOptions { executable: Some(path.into()), ..BrowserOptions::default() };
-            let why = Browser::launch(options).unwrap_err();
-            assert!(matches!(why, Error::NoBrowser { .. }), "{why}");
-            assert!(why.to_string().contains("--browser PATH"), "{why}");
-            assert!(why.to_string().contains(path), "{why}");
-        }
-    }
-
-    #[test]
-    fn ten_captures_leave_no_process_and_no_folder() {
-        let site = Site::start();
-        let browser = launch(30_000);
-        let profile = browser.profile().unwrap().to_owned();
-        assert!(!processes_with(&profile).is_empty());
-        for _ in 0..10 {
-            let draft = capture(&browser, &site.url("/plain"));
-            assert_eq!(draft.chosen_status(), Some(Status::Complete));
-        }
-        drop(browser);
-        assert_eq!(processes_with(&profile), Vec::<PathBuf>::new());
-        assert!(!profile.exists());
-    }
-
-    #[test]
-    fn a_browser_that_dies_costs_the_capture_but_not_the_caller() {
-        let site = Site::start();
-        let browser = launch(30_000);
-        let profile = browser.profile().unwrap().to_owned();
-        let mut page = browser.open(&site.url("/full")).unwrap();
-        let process = browser.process_id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-KILL", &process])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let draft = drafted_of(&mut page);
-        // What was recorded before it died is there.
-        check(&draft, Status::Minimal, [Failed, Failed, Failed, Stored, Stored]);
-        assert!(part(&draft, "page.html").reason().unwrap().contains("gone"));
-        assert!(matches!(browser.open(&site.url("/full")), Err(Error::Browser { .. })));
-        drop(page);
-        drop(browser);
-        assert!(!profile.exists());
-    }
-
-    /// The processes that have this path in their command line.
-    fn processes_with(path: &Path) -> Vec<PathBuf> {
-        static PROC: OnceLock<bool> = OnceLock::new();
-        assert!(*PROC.get_or_init(|| Path::new("/proc/self/cmdline").exists()), "Linux is needed");
-        let wanted = path.to_str().unwrap();
-        let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        let lines = entries.map(|entry| entry.path().join("cmdline"));
-        lines
-            .filter(|line| {
-                let text = std::fs::read(line).unwrap_or_default();
-                String::from_utf8_lossy(&text).contains(wanted)
-            })
-            .collect()
     }
 }

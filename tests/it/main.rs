@@ -1,9 +1,13 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `capture` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
-//! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `recorder` and some in `cli` want a Chromium, `readme`,
+//! `schema` and `concurrency` the programs `sqlite3` and `zstd`, `locks` a C compiler; `make test`
+//! installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod address;
+#[cfg(all(target_os = "linux", feature = "chrome"))]
+mod browser;
 mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
@@ -27,6 +31,8 @@ mod image;
 mod input;
 mod large;
 mod lifecycle;
+#[cfg(feature = "chrome")]
+mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;

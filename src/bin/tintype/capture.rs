@@ -20,6 +20,7 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
         executable: args.browser.clone(),
         window: args.window,
         load_timeout: args.timeout,
+        ..BrowserOptions::default()
     })?;
     let recorder = Recorder::new(repo);
     let bar = out.progress(args.urls.len() as u64, "pages");

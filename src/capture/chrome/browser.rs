@@ -1,265 +1,315 @@
-//! The browser's life: found, started, closed.
+//! A browser as a caller has it: pages are opened in it, whatever becomes of its processes.
 //!
-//! **Invariant:** when a [`Browser`] is dropped its processes and its profile folder are gone, or
-//! were killed and removed by force, within [`CLOSE_MAX`] for each step.
+//! **Invariant:** a browser that died or hangs is replaced when the next page is opened, once for each
+//! page; one that has shown many pages is replaced by a new one. The old one ends when its last page
+//! is dropped.
 //!
-//! `headless_chrome` attaches to each new tab too, and gives its connection up where a tab is
-//! closed before it is done with that. Nothing here needs that connection once the browser runs:
-//! the crate keeps hold of the process, and ends it.
+//! **Invariant:** when a [`Browser`] is dropped nothing of what was started for it is there any more.
+//! One that it was connected to stays as it was.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use serde_json::json;
-use tempfile::TempDir;
-
-use super::cdp::PAGE;
-use super::launch::{arguments, find, is_of_root, kill, make_profile, no_browser, remove, start};
+use super::cdp::Cdp;
+use super::guard::{Guard, Names};
 use super::lock::lock;
+use super::options::{BrowserOptions, PageOptions};
 use super::page::{ChromePage, Tab};
+use super::running::{CALL_MAX, Running};
 use super::socket::Socket;
-use crate::capture::{Facts, Fault, Viewport};
+use crate::capture::Fault;
+use crate::capture::address::{Given, Host, reach_of, reach_of_name};
 use crate::error::{Error, Result};
 
-/// The longest that each step of closing may take.
-const CLOSE_MAX: Duration = Duration::from_secs(3);
-/// The longest that a call to the browser (not to a page) may take.
-const CALL_MAX: Duration = Duration::from_secs(10);
-/// How a browser is started and how pages are opened in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrowserOptions {
-    /// The browser's executable. Where there is none, the one that `CHROME` names, or else one
-    /// that is found in `PATH`.
-    pub executable: Option<PathBuf>,
-    /// Width and height of a page's window, inside, in CSS pixels.
-    pub window: (u32, u32),
-    /// How long a page may take to load; then it is captured as it stands.
-    pub load_timeout: Duration,
-}
+/// How long it may take to find out whether the name that a caller gives is a private one. Until it is
+/// known it is taken for a public one.
+const LOOK_UP_MAX: Duration = Duration::from_secs(3);
 
-/// A window of 1280×800, 30 seconds.
-impl Default for BrowserOptions {
-    fn default() -> Self {
-        BrowserOptions {
-            executable: None,
-            window: (1280, 800),
-            load_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-/// A running Chromium, with a profile of its own that goes when it goes.
+/// Chromium, with a profile of its own that goes when it goes.
 ///
 /// It can be shared by threads that open pages at the same time. From the second page on it keeps
 /// one empty tab ready for the next, which takes some tens of megabytes.
 pub struct Browser {
-    crate_browser: Option<headless_chrome::Browser>,
-    link: Arc<Socket>,
-    address: String,
-    profile: Option<TempDir>,
-    process: Option<u32>,
+    source: Source,
     options: BrowserOptions,
-    facts: Facts,
-    ahead: Mutex<Ahead>,
+    names: Arc<Names>,
+    state: Mutex<State>,
 }
 
-/// A tab that is made ready while another page is looked at. Making one is half a second of
-/// waiting for the browser's processes, mostly.
+/// Where a browser comes from, each time that one is needed.
+enum Source {
+    Launch,
+    Connect(String),
+}
+
 #[derive(Default)]
-struct Ahead {
-    /// Whether a page was opened before. A browser that is asked twice will be asked again; for
-    /// a single page nothing is made ahead.
-    opened_before: bool,
+struct State {
+    current: Option<Current>,
+    /// Those that were replaced while a page was open in them.
+    retired: Vec<Weak<Running>>,
+}
+
+/// The browser in which pages are opened at present.
+struct Current {
+    running: Arc<Running>,
+    /// How many pages were opened in it.
+    opened: u32,
+    /// A tab that is made ready while another page is looked at. Making one is half a second of
+    /// waiting for the browser's processes, mostly. A browser that is asked twice will be asked
+    /// again; for a single page nothing is made ahead.
     next: Option<JoinHandle<Result<ChromePage, Fault>>>,
 }
 
 impl Browser {
     /// Finds a browser and starts it.
     ///
-    /// Fails with [`Error::NoBrowser`] where there is none, or where it does not start.
+    /// What browsers of processes that were killed left behind is cleared away first.
+    ///
+    /// Fails with [`Error::NoBrowser`] where there is none, where it does not start, where it is too
+    /// old, and where the profile is in use; with `Invalid` where an option can't be taken.
     pub fn launch(options: BrowserOptions) -> Result<Self> {
-        let (width, height) = options.window;
-        if width == 0 || height == 0 {
-            return Err(Error::invalid("window", format!("{width}x{height}"), "it has no area"));
-        }
-        let executable = find(options.executable.as_deref())?;
-        let profile = make_profile()?;
-        // Chromium refuses to run as root with its sandbox.
-        let sandboxed = !is_of_root(profile.path());
-        let started = start(&executable, profile.path(), sandboxed, options.window)?;
+        options.check()?;
+        Browser::from(Source::Launch, options)
+    }
 
-        let url = started.get_ws_url();
-        let process = started.get_process_id();
-        let refuse = |why: String| no_browser(&executable, &why);
-        let link = Socket::connect(&url).map_err(|fault| refuse(fault.to_string()))?;
-        let version = link
-            .ask(PAGE, "Browser.getVersion", &json!({}), CALL_MAX)
-            .map_err(|fault| refuse(fault.to_string()))?;
-        let facts = Facts {
-            viewport: Some(Viewport { width, height, device_scale: 1.0 }),
-            user_agent: version["userAgent"].as_str().map(str::to_owned),
-            browser: version["product"].as_str().map(str::to_owned),
-            arguments: arguments().map(str::to_owned).collect(),
-            sandboxed: Some(sandboxed),
-            ..Facts::default()
-        };
-        log::info!("browser: started {}", facts.browser.as_deref().unwrap_or("?"));
-        let address = url.split("/devtools/").next().unwrap_or_default().to_owned();
-        Ok(Browser {
-            crate_browser: Some(started),
-            link: Arc::new(link),
-            address,
-            profile: Some(profile),
-            process,
-            options,
-            facts,
-            ahead: Mutex::default(),
-        })
+    /// Connects to a browser that somebody else started with `--remote-debugging-port`, by
+    /// `http://127.0.0.1:9222`, or by `ws://127.0.0.1:9222/devtools/browser/8A1F…`.
+    ///
+    /// Pages have contexts of their own in it, and see nothing of what is open there. It is never
+    /// closed from here; what was made in it goes.
+    ///
+    /// Fails, within some seconds, with `Invalid` where the address is none of a browser, and with
+    /// [`Error::Browser`] where nobody answers, where it is something else that answers, and where
+    /// the browser is too old.
+    pub fn connect(address: &str) -> Result<Self> {
+        Browser::from(Source::Connect(address.to_owned()), BrowserOptions::default())
+    }
+
+    fn from(source: Source, options: BrowserOptions) -> Result<Self> {
+        let names = Names::new(options.proxy.is_none());
+        let browser = Browser { source, options, names, state: Mutex::default() };
+        let running = browser.start()?;
+        lock(&browser.state).current = Some(Current::new(running));
+        Ok(browser)
+    }
+
+    fn start(&self) -> Result<Arc<Running>> {
+        match &self.source {
+            Source::Launch => Running::launch(&self.options),
+            Source::Connect(address) => Running::connect(address, self.options.window),
+        }
+        .map(Arc::new)
     }
 
     /// Opens an address in a page of its own and waits until it has loaded.
     ///
-    /// A page that does not load is a page that says so in its [facts](Facts). Fails where the
-    /// address is none of `http` or `https`, and where the browser is gone.
+    /// A page that does not load is a page that says so in its [facts](crate::capture::Facts). Fails
+    /// where the address is none of `http` or `https`, and where the browser is gone and can't be had
+    /// again.
     pub fn open(&self, url: &str) -> Result<ChromePage> {
-        self.open_as(url, false)
+        self.open_as(url, &PageOptions::default(), false)
+    }
+
+    /// Opens an address as the options say.
+    ///
+    /// Fails where [`open`](Browser::open) fails, and where an option can't be taken.
+    ///
+    /// ```no_run
+    /// use tintype::capture::chrome::{Browser, BrowserOptions, PageOptions, WaitFor};
+    /// let browser = Browser::launch(BrowserOptions::default())?;
+    /// let mut options = PageOptions { language: Some("de-DE,de".into()), ..PageOptions::default() };
+    /// options.waits.push(WaitFor::Selector(".price".into()));
+    /// let page = browser.open_with("https://shop.example/", &options)?;
+    /// # Ok::<(), tintype::Error>(())
+    /// ```
+    pub fn open_with(&self, url: &str, options: &PageOptions) -> Result<ChromePage> {
+        self.open_as(url, options, false)
     }
 
     /// Opens an address as [`open`](Browser::open) does, and writes down what the browser says, to be
     /// [played again](ChromePage::replay) without one.
     pub fn open_recorded(&self, url: &str) -> Result<ChromePage> {
-        self.open_as(url, true)
+        self.open_as(url, &PageOptions::default(), true)
     }
 
-    fn open_as(&self, url: &str, recorded: bool) -> Result<ChromePage> {
-        check_address(url)?;
-        let ready = lock(&self.ahead).next.take();
-        // One that has died in the meantime is replaced.
-        let ready = ready.and_then(|thread| thread.join().ok()?.ok());
-        let ready = ready.and_then(ChromePage::still_ready);
-        let mut page = match ready {
-            Some(page) => page,
-            None => prepare(&self.link, &self.address, &self.facts).map_err(|fault| {
-                Error::Browser { doing: "opening a page", why: fault.to_string() }
-            })?,
-        };
-        if recorded {
-            page.record(url, self.options.load_timeout);
+    fn open_as(&self, url: &str, options: &PageOptions, recorded: bool) -> Result<ChromePage> {
+        options.check()?;
+        let given = options.addresses.check(url)?;
+        let guarded = !options.addresses.allow_private && !self.is_private(&given);
+        let (mut page, running) = self.page()?;
+        if !options.addresses.allow_browser && is_of(&given, &running) {
+            let why = "it is the browser's own debugging port";
+            return Err(Error::invalid("address", url, why));
         }
-        page.load(url, self.options.load_timeout);
-        self.make_ahead();
+        page.set_up(url, options, options.window.unwrap_or(self.options.window), guarded)?;
+        let timeout = options.load_timeout.unwrap_or(self.options.load_timeout);
+        if recorded {
+            page.record(url, timeout);
+        }
+        page.go(url, timeout, options);
+        self.make_ahead(&running);
         Ok(page)
     }
 
-    /// Begins to make the next tab ready, unless that is under way.
-    fn make_ahead(&self) {
-        let mut ahead = lock(&self.ahead);
-        if ahead.opened_before && ahead.next.is_none() {
-            let (link, address, facts) =
-                (Arc::clone(&self.link), self.address.clone(), self.facts.clone());
-            ahead.next = Some(thread::spawn(move || prepare(&link, &address, &facts)));
+    /// Whether what the caller gives is a private address, which is taken as meant.
+    fn is_private(&self, given: &Given) -> bool {
+        match &given.host {
+            Some(Host::Ip(ip)) => reach_of(*ip).is_private(),
+            Some(Host::Name(name)) => {
+                let reach = reach_of_name(name).or_else(|| match self.names.looks_up() {
+                    true => self.names.ask_within(name, LOOK_UP_MAX),
+                    false => None,
+                });
+                reach.is_some_and(|reach| reach.is_private())
+            }
+            // A file, or data: it was allowed by name.
+            Some(Host::Unfit) | None => true,
         }
-        ahead.opened_before = true;
     }
 
-    /// The browser's process, where it is known.
+    /// An empty page, in a browser that answers.
+    fn page(&self) -> Result<(ChromePage, Arc<Running>)> {
+        let (running, ready) = self.running()?;
+        let told =
+            |fault: Fault| Error::Browser { doing: "opening a page", why: fault.to_string() };
+        // One that has died in the meantime is replaced.
+        let ready = ready.and_then(|thread| thread.join().ok()?.ok());
+        if let Some(page) = ready.and_then(ChromePage::still_ready) {
+            return Ok((page, running));
+        }
+        let fault = match running.check().and_then(|()| prepare(&running, &self.names)) {
+            Ok(page) => return Ok((page, running)),
+            Err(fault) => fault,
+        };
+        log::warn!("browser: it is replaced: {fault}");
+        self.retire(&running);
+        drop(running);
+        let (running, _) = self.running()?;
+        let page = prepare(&running, &self.names).map_err(told)?;
+        Ok((page, running))
+    }
+
+    /// The browser in which the next page is opened, and a tab of it that was made ready. Whoever
+    /// comes first starts a new one, and the others wait.
+    fn running(&self) -> Result<(Arc<Running>, Option<JoinHandle<Result<ChromePage, Fault>>>)> {
+        let mut state = lock(&self.state);
+        state.retired.retain(|retired| retired.strong_count() > 0);
+        if state.current.as_ref().is_some_and(|current| self.is_spent(current)) {
+            log::info!("browser: a new one is started in its place");
+            state.retire();
+        }
+        if state.current.is_none() {
+            state.current = Some(Current::new(self.start()?));
+        }
+        let Some(current) = &mut state.current else {
+            return Err(Error::Browser { doing: "opening a page", why: "there is none".into() });
+        };
+        current.opened += 1;
+        Ok((Arc::clone(&current.running), current.next.take()))
+    }
+
+    /// Whether a browser has shown enough pages. One with a profile that was given can't stand beside
+    /// another, and stays until its pages are closed.
+    fn is_spent(&self, current: &Current) -> bool {
+        let enough = self.options.recycle_after.is_some_and(|most| current.opened >= most);
+        // The tab that was made ready holds it too.
+        let holders = 1 + usize::from(current.next.is_some());
+        enough
+            && matches!(self.source, Source::Launch)
+            && (self.options.profile.is_none() || Arc::strong_count(&current.running) <= holders)
+    }
+
+    /// Opens no more pages in a browser.
+    fn retire(&self, running: &Arc<Running>) {
+        let mut state = lock(&self.state);
+        if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.running, running)) {
+            state.retire();
+        }
+    }
+
+    /// Begins to make the next tab ready, unless that is under way.
+    fn make_ahead(&self, running: &Arc<Running>) {
+        let mut state = lock(&self.state);
+        let Some(current) = &mut state.current else { return };
+        let is_last = self.options.recycle_after.is_some_and(|most| current.opened >= most);
+        if Arc::ptr_eq(&current.running, running)
+            && current.opened > 1
+            && current.next.is_none()
+            && !is_last
+        {
+            let (running, names) = (Arc::clone(running), Arc::clone(&self.names));
+            current.next = Some(thread::spawn(move || prepare(&running, &names)));
+        }
+    }
+
+    /// The process of the browser in which pages are opened at present, where it was started here.
     pub fn process_id(&self) -> Option<u32> {
-        self.process
+        lock(&self.state).current.as_ref()?.running.process()
     }
 
-    /// The folder of its profile.
-    pub fn profile(&self) -> Option<&Path> {
-        self.profile.as_ref().map(TempDir::path)
+    /// The folder of its profile, where it was started here.
+    pub fn profile(&self) -> Option<PathBuf> {
+        lock(&self.state).current.as_ref()?.running.profile().map(PathBuf::from)
+    }
+}
+
+impl Current {
+    fn new(running: Arc<Running>) -> Self {
+        Current { running, opened: 0, next: None }
+    }
+}
+
+impl State {
+    /// Lets go of the present browser. It ends with its last page; where it has none, here.
+    fn retire(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        let Current { running, next, .. } = current;
+        // What was made ready holds the browser.
+        drop(next.map(JoinHandle::join));
+        self.retired.push(Arc::downgrade(&running));
     }
 }
 
 impl std::fmt::Debug for Browser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Browser").field("process", &self.process).finish_non_exhaustive()
+        f.debug_struct("Browser").field("process", &self.process_id()).finish_non_exhaustive()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Asked first, so that its helper processes end in order; the connection ends last.
-        if self.link.tell(PAGE, "Browser.close", &json!({})).is_ok() {
-            self.link.wait_for_end(CLOSE_MAX);
+        let mut state = lock(&self.state);
+        let running = state.current.as_ref().map(|current| Arc::clone(&current.running));
+        let retired = state.retired.iter().filter_map(Weak::upgrade);
+        for running in running.into_iter().chain(retired) {
+            running.close();
         }
-        // The crate kills what is left and collects it, but may wait for an answer that never
-        // comes.
-        let (done, wait) = mpsc::channel();
-        let crate_browser = self.crate_browser.take();
-        thread::spawn(move || {
-            drop(crate_browser);
-            let _ = done.send(());
-        });
-        if wait.recv_timeout(CLOSE_MAX) == Err(RecvTimeoutError::Timeout) {
-            log::warn!("browser: it did not close in time and is killed");
-            if let Some(process) = self.process {
-                kill(process);
-            }
-        }
-        // Its connections have ended, and so does its thread.
-        if let Some(next) = lock(&self.ahead).next.take() {
-            let _ = next.join();
-        }
-        if let Some(profile) = self.profile.take() {
-            remove(profile);
-        }
+        // Its connections have ended, and so does the thread that makes a tab ready.
+        state.retire();
     }
+}
+
+/// Whether an address leads to a browser's own debugging port.
+fn is_of(given: &Given, running: &Running) -> bool {
+    let of_this_host = match &given.host {
+        Some(Host::Ip(ip)) => reach_of(*ip).is_private(),
+        Some(Host::Name(name)) => reach_of_name(name).is_some_and(|reach| reach.is_private()),
+        Some(Host::Unfit) | None => false,
+    };
+    of_this_host && given.port.is_some() && given.port == running.port()
 }
 
 /// Makes a tab of its own ready for a page, with everything recorded from the beginning.
-fn prepare(link: &Arc<Socket>, address: &str, facts: &Facts) -> Result<ChromePage, Fault> {
-    let tab = Tab::open(link, CALL_MAX)?;
-    let socket = Socket::connect(&format!("{address}/devtools/page/{}", tab.target()))?;
-    ChromePage::attach(Box::new(socket), tab, facts.clone())
-}
-
-/// Says what can be captured: addresses of `http` and `https`.
-fn check_address(url: &str) -> Result<()> {
-    let refuse = |why: &str| Err(Error::invalid("address", url, why));
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return refuse("http:// or https:// is needed");
-    };
-    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-        return refuse("only http and https can be captured");
-    }
-    if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
-        return refuse("it names no host");
-    }
-    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        return refuse("it has a space or a control character");
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_addresses_of_the_web_are_taken() {
-        for good in ["http://a", "HTTPS://a.example:8080/x?y#z", "http://[::1]:80/"] {
-            assert!(check_address(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "a.example",
-            "file:///etc/passwd",
-            "chrome://version",
-            "data:text/html,x",
-            "javascript://x",
-            "http://",
-            "http:///x",
-            "http://?x",
-            "http://a b",
-            "http://a\n",
-        ] {
-            assert!(matches!(check_address(bad), Err(Error::Invalid { .. })), "{bad}");
-        }
-    }
+fn prepare(running: &Arc<Running>, names: &Arc<Names>) -> Result<ChromePage, Fault> {
+    let tab = Tab::open(running, CALL_MAX)?;
+    let url = format!("{}/devtools/page/{}", running.address(), tab.target());
+    let mut socket = Socket::connect(&url)?;
+    let guard = Guard::new(socket.voice(), names);
+    // Before what else there is, since it lets frames and workers go on.
+    socket.on(guard.reflex());
+    let mut page = ChromePage::attach(Box::new(socket), tab, running.facts().clone())?;
+    page.guard = Some(guard);
+    Ok(page)
 }

@@ -1,5 +1,6 @@
 //! Finding Chromium, starting it, and clearing away after it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use headless_chrome::LaunchOptions;
-use tempfile::TempDir;
 
+use super::options::{BrowserOptions, Sandbox};
 use crate::error::{Error, Result};
 
 /// The names under which browsers are looked for in `PATH`, in this order.
@@ -22,13 +23,9 @@ const NAMES: [&str; 7] = [
     "microsoft-edge",
     "microsoft-edge-stable",
 ];
-/// The longest that starting may take. A cold start on a busy machine takes some seconds.
-const LAUNCH_MAX: Duration = Duration::from_secs(40);
 /// `headless_chrome` closes its connection when nothing happens for so long, and uses the same
 /// limit for each of its calls. Capture has deadlines of its own.
 const CRATE_IDLE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The beginning of the name of each profile folder.
-const PROFILE_PREFIX: &str = "tintype-chromium-";
 
 /// What every browser is started with. `headless_chrome`'s own list is not used: it ignores
 /// certificate errors and lets pages open windows.
@@ -64,10 +61,13 @@ const ARGUMENTS: [&str; 28] = [
     "--use-mock-keychain",
     // Shared memory is small in containers; a large picture would crash the page.
     "--disable-dev-shm-usage",
-    "--disable-features=AutofillServerCommunication,CertificateTransparencyComponentUpdater,\
-     DestroyProfileOnBrowserClose,DialMediaRouteProvider,GlobalMediaControls,HttpsUpgrades,\
-     MediaRouter,OptimizationHints,PaintHolding,Translate",
+    // Pages can't send datagrams about, past proxy and check of addresses.
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 ];
+/// What is switched off in it.
+const FEATURES_OFF: &str = "--disable-features=AutofillServerCommunication,\
+    CertificateTransparencyComponentUpdater,DestroyProfileOnBrowserClose,DialMediaRouteProvider,\
+    GlobalMediaControls,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding,Translate";
 
 /// Finds the executable, without running it.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf> {
@@ -112,25 +112,8 @@ pub(super) fn no_browser(executable: &Path, why: &str) -> Error {
     Error::NoBrowser { why: format!("{}: {why}; {advice}", executable.display()) }
 }
 
-pub(super) fn make_profile() -> Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PROFILE_PREFIX);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o700));
-    }
-    let folder = std::env::temp_dir();
-    let profile = builder.tempdir_in(&folder).map_err(|why| Error::io(&folder, why))?;
-    if profile.path().to_str().is_none() {
-        let why = "the folder for temporary files has a name that is not UTF-8";
-        return Err(Error::invalid("path", profile.path().display(), why));
-    }
-    Ok(profile)
-}
-
 /// Whether we run as root: what we make belongs to us.
-pub(super) fn is_of_root(path: &Path) -> bool {
+fn is_of_root(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -143,8 +126,46 @@ pub(super) fn is_of_root(path: &Path) -> bool {
     }
 }
 
-pub(super) fn arguments() -> impl Iterator<Item = &'static str> {
-    ARGUMENTS.into_iter()
+/// All arguments of a browser but those that `headless_chrome` adds. Chromium heeds only the last
+/// list of features to switch off, so a further one becomes part of ours.
+pub(super) fn arguments(options: &BrowserOptions) -> Vec<String> {
+    const OFF: &str = "--disable-features=";
+    let mut features = FEATURES_OFF.to_owned();
+    let mut arguments: Vec<String> = ARGUMENTS.into_iter().map(str::to_owned).collect();
+    for argument in &options.arguments {
+        match argument.strip_prefix(OFF) {
+            Some(more) => features = format!("{features},{more}"),
+            None => arguments.push(argument.clone()),
+        }
+    }
+    arguments.push(features);
+    arguments.extend(options.proxy.iter().map(|proxy| format!("--proxy-server={proxy}")));
+    arguments
+}
+
+/// Decides whether a browser that we start has its sandbox: Chromium refuses it for root.
+pub(super) fn sandboxed(policy: Sandbox, folder_of_ours: &Path) -> Result<bool> {
+    match (policy, is_of_root(folder_of_ours)) {
+        (Sandbox::Disabled, _) | (Sandbox::IfPossible, true) => Ok(false),
+        (Sandbox::IfPossible | Sandbox::Required, false) => Ok(true),
+        (Sandbox::Required, true) => Err(Error::NoBrowser {
+            why:
+                "the sandbox is required, and Chromium has none for root; run as another user, or \
+                  allow it to be left out"
+                    .to_owned(),
+        }),
+    }
+}
+
+/// What a browser is started with.
+pub(super) struct Start<'a> {
+    pub executable: &'a Path,
+    pub profile: &'a Path,
+    pub arguments: Vec<String>,
+    pub environment: HashMap<String, String>,
+    pub sandboxed: bool,
+    pub window: (u32, u32),
+    pub within: Duration,
 }
 
 /// What one of the two threads of [`start`] has to say.
@@ -155,12 +176,8 @@ enum News {
 
 /// Starts the browser. Asks it for its version at the same time: an executable that ends at once
 /// is noticed by that, where `headless_chrome` waits half a minute for it to speak.
-pub(super) fn start(
-    executable: &Path,
-    profile: &Path,
-    sandboxed: bool,
-    window: (u32, u32),
-) -> Result<headless_chrome::Browser> {
+pub(super) fn start(how: Start<'_>) -> Result<headless_chrome::Browser> {
+    let Start { executable, profile, arguments, environment, sandboxed, window, within } = how;
     let (tell, news) = mpsc::channel();
     let (path, profile, tell_of_start) = (executable.to_owned(), profile.to_owned(), tell.clone());
     thread::spawn(move || {
@@ -172,7 +189,8 @@ pub(super) fn start(
             port: Some(0),
             ignore_certificate_errors: false,
             disable_default_args: true,
-            args: arguments().map(std::ffi::OsStr::new).collect(),
+            args: arguments.iter().map(std::ffi::OsStr::new).collect(),
+            process_envs: Some(environment),
             idle_browser_timeout: CRATE_IDLE_MAX,
             ..LaunchOptions::default()
         };
@@ -186,11 +204,11 @@ pub(super) fn start(
             let _ = tell.send(News::Unfit(why));
         }
     });
-    match news.recv_timeout(LAUNCH_MAX) {
+    match news.recv_timeout(within) {
         Ok(News::Started(Ok(browser))) => Ok(browser),
         Ok(News::Started(Err(why)) | News::Unfit(why)) => Err(no_browser(executable, &why)),
         Err(_) => {
-            let why = format!("it did not start within {} s", LAUNCH_MAX.as_secs());
+            let why = format!("it did not start within {} ms", within.as_millis());
             Err(no_browser(executable, &why))
         }
     }
@@ -228,17 +246,23 @@ pub(super) fn kill(process: u32) {
     }
 }
 
-/// Removes the profile. A helper process that is on its way out may still write into it.
-pub(super) fn remove(profile: TempDir) {
-    const TRIES: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(50);
-    let path = profile.keep();
-    for _ in 0..TRIES {
-        match fs::remove_dir_all(&path) {
-            Ok(()) => return,
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return,
-            Err(_) => thread::sleep(PAUSE),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_that_a_caller_switches_off_stay_off_beside_ours() {
+        let options = BrowserOptions {
+            arguments: vec!["--disable-features=Mine".into(), "--lang=de".into()],
+            proxy: Some("127.0.0.1:1".into()),
+            ..BrowserOptions::default()
+        };
+        let arguments = arguments(&options);
+        let off: Vec<&String> =
+            arguments.iter().filter(|it| it.starts_with("--disable-features=")).collect();
+        let [off] = off.as_slice() else { panic!("{arguments:?}") };
+        assert!(off.contains(",Translate,Mine") && !off.contains(char::is_whitespace), "{off}");
+        assert!(arguments.contains(&"--lang=de".to_owned()));
+        assert!(arguments.contains(&"--proxy-server=127.0.0.1:1".to_owned()));
     }
-    log::warn!("browser: its profile could not be removed: {}", path.display());
 }

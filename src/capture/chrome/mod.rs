@@ -6,9 +6,11 @@
 //! answers in half a millisecond.
 //!
 //! ```text
-//! launch    the executable: found, started, cleared away after
-//! browser   its life; one socket to it: new pages, closing them
+//! options   what a caller may choose
+//! browser   pages are opened in it, whatever becomes of its processes
+//! running   one browser: started (launch, home, reaper) or found (connect), ended
 //! page      one page: its tab, rescue, what is taken of it   one socket to each page
+//! setup     what was chosen, told to the browser             guard   kept from private addresses
 //! load      going to an address, waiting
 //! parts     HTML and pictures of it
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
@@ -22,19 +24,27 @@
 
 mod browser;
 mod cdp;
+mod connect;
 mod events;
+mod guard;
+mod home;
 mod inbox;
 mod launch;
 mod load;
 mod lock;
+mod options;
 mod page;
 mod parts;
+mod reaper;
 mod replay;
+mod running;
+mod setup;
 mod socket;
 mod through;
 mod watch;
 
-pub use browser::{Browser, BrowserOptions};
+pub use browser::Browser;
 /// The crate that starts and drives browsers, in the version whose tabs can be watched.
 pub use headless_chrome;
+pub use options::{BrowserOptions, Cookie, Header, PageOptions, Sandbox, WaitFor};
 pub use page::ChromePage;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::cdp::{Call, Cdp, PAGE};
+use super::guard::Guard;
 use super::lock::lock;
 use super::parts;
 use super::replay::{Head, Lines, Recorded, Replay};
-use super::socket::Socket;
+use super::running::Running;
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
 use crate::format::har::{self, HarPage};
@@ -29,7 +30,7 @@ const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024;
 
 /// A browser context with one tab in it. Both go when this goes.
 pub(super) struct Tab {
-    link: Arc<Socket>,
+    running: Arc<Running>,
     context: Value,
     target: String,
 }
@@ -37,11 +38,12 @@ pub(super) struct Tab {
 impl Tab {
     /// Opens an empty tab. A context of its own gives it a window of its own, without which a
     /// tab in the background would not paint.
-    pub(super) fn open(link: &Arc<Socket>, within: Duration) -> Result<Self, Fault> {
-        let call = |method: &str, params: Value| link.ask(PAGE, method, &params, within);
+    pub(super) fn open(running: &Arc<Running>, within: Duration) -> Result<Self, Fault> {
+        let call = |method: &str, params: Value| running.link().ask(PAGE, method, &params, within);
         let mut made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
         let context = made["browserContextId"].take();
-        let mut tab = Tab { link: Arc::clone(link), context, target: String::new() };
+        let mut tab = Tab { running: Arc::clone(running), context, target: String::new() };
+        running.note_context(tab.context.as_str().unwrap_or_default(), true);
         let deny = json!({ "behavior": "deny", "browserContextId": tab.context });
         call("Browser.setDownloadBehavior", deny)?;
         let blank = json!({ "url": "about:blank", "browserContextId": tab.context });
@@ -60,7 +62,8 @@ impl Drop for Tab {
     fn drop(&mut self) {
         // Nobody waits for the answer; where the browser is gone, so is the tab.
         let asked = json!({ "browserContextId": self.context });
-        let _ = self.link.tell(PAGE, "Target.disposeBrowserContext", &asked);
+        let _ = self.running.link().tell(PAGE, "Target.disposeBrowserContext", &asked);
+        self.running.note_context(self.context.as_str().unwrap_or_default(), false);
     }
 }
 
@@ -73,6 +76,8 @@ pub struct ChromePage {
     pub(super) loader: String,
     /// The number of the last event that `ChromePage::step` has looked at.
     pub(super) seen: u64,
+    /// What keeps it from private addresses, where it is of a public one.
+    pub(super) guard: Option<Arc<Guard>>,
     recording: Option<Lines>,
     _tab: Option<Tab>,
 }
@@ -89,7 +94,17 @@ impl ChromePage {
         let viewport =
             facts.viewport.unwrap_or(Viewport { width: 1280, height: 800, device_scale: 1.0 });
         let (frame, loader) = (String::new(), String::new());
-        ChromePage { cdp, facts, viewport, frame, loader, seen: 0, recording: None, _tab: tab }
+        ChromePage {
+            cdp,
+            facts,
+            viewport,
+            frame,
+            loader,
+            seen: 0,
+            guard: None,
+            recording: None,
+            _tab: tab,
+        }
     }
 
     /// Prepares an empty tab: everything that is to be recorded is switched on before the page
@@ -211,12 +226,7 @@ impl Page for ChromePage {
             self.facts.final_url = text("url").or(self.facts.final_url.take());
             self.facts.title = text("title").or(self.facts.title.take());
         }
-        let status = self.events().iter().rev().find_map(|event| {
-            let is_document = event.method == "Network.responseReceived"
-                && event.params["requestId"] == self.loader.as_str();
-            is_document.then(|| event.params["response"]["status"].as_u64())?
-        });
-        self.facts.http_status = status.and_then(|status| u16::try_from(status).ok());
+        self.look_after();
         self.facts.events_dropped = self.cdp.dropped();
         self.facts.clone()
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tungstenite::handshake::HandshakeError;
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 
 use super::cdp::{Cdp, Numbered, Reflex};
@@ -112,7 +113,10 @@ impl Socket {
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let ours = stream.try_clone().map_err(|e| gone(&e))?;
         let (socket, _) = tungstenite::client::client_with_config(url, ours, Some(config))
-            .map_err(|e| gone(&e))?;
+            .map_err(|why| match why {
+                HandshakeError::Interrupted(_) => Fault::TimedOut { after: CONNECT_MAX },
+                HandshakeError::Failure(why) => gone(&why),
+            })?;
         // Nothing comes before the first call, so nothing was read beyond the handshake.
         let read = ReadHalf(stream.try_clone().map_err(|e| gone(&e))?);
         let read = WebSocket::from_raw_socket(read, Role::Client, Some(config));
@@ -152,9 +156,25 @@ impl Socket {
         lock(&self.writer).write(session, method, params).map(drop)
     }
 
+    /// A voice of this connection for another thread.
+    pub fn voice(&self) -> Voice {
+        Voice(Arc::clone(&self.writer))
+    }
+
     /// Waits until the connection has ended; false where it has not in time.
     pub fn wait_for_end(&self, within: Duration) -> bool {
         self.inbox.wait_for_end(within)
+    }
+}
+
+/// Calls methods whose answers nobody waits for. Does not keep the connection open.
+#[derive(Clone)]
+pub(super) struct Voice(Arc<Mutex<Writer>>);
+
+impl Voice {
+    /// Calls a method.
+    pub fn tell(&self, session: &str, method: &str, params: &Value) -> Result<(), Fault> {
+        lock(&self.0).write(session, method, params).map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What several areas' tests need.
 
+#[cfg(feature = "chrome")]
+pub mod browsers;
 pub mod full;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod script;
 #[cfg(feature = "cli")]
