@@ -28,6 +28,7 @@ use crate::model::config::{CaptureConfig, FACTS, PagePart};
 use crate::model::id::ArtifactName;
 use crate::model::snapshot::{DeltaPolicy, Draft, Status};
 use crate::model::time::Stopwatch;
+use crate::ops::monitor::CAPTURE_MS;
 
 /// The most of the time box that is kept back for what was recorded while the page loaded
 /// (console, network), so that a page that eats all the time still leaves its evidence.
@@ -109,7 +110,7 @@ pub fn draft_of(
     if let Some(http_status) = facts.http_status {
         draft = draft.info("http_status", http_status);
     }
-    draft = draft.info("capture_ms", millis(watch.elapsed()));
+    draft = draft.info(CAPTURE_MS, millis(watch.elapsed()));
     Ok(draft.artifact(artifact.took(facts_watch.elapsed())).status(status))
 }
 

@@ -1,14 +1,14 @@
 //! Captures into a store: at once or soon, from pages by a script, from recordings, and from tabs
 //! that the caller drives.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tintype::capture::{Fault, Load, Taken};
 use tintype::model::config::Environment;
+use tintype::ops::monitor::{Window, metrics};
 use tintype::{
     ArtifactStatus, CaptureConfig, CaptureMode, Context, Draft, Error, PagePart, Recorder,
-    Repository, Status,
+    Repository, Status, Time,
 };
 
 use crate::support::script::{Act, Script};
@@ -257,6 +257,61 @@ fn a_page_that_did_not_load_is_stored_as_evidence() {
 }
 
 #[test]
+fn metrics_tell_how_captures_went_also_to_another_handle() {
+    let repo = Repository::temporary().unwrap();
+    let recorder = Recorder::new(&repo);
+    repo.create(Draft::text("no capture")).unwrap();
+    let empty = metrics(&repo, &Window::default()).unwrap();
+    assert_eq!((empty.captures, empty.success_rate, empty.collecting), (0, None, None));
+
+    let html = |change: &str| {
+        let html = format!("<p>{}</p>{change}", "a price, a name, a picture ".repeat(300));
+        Act::Give(Ok(Taken::Content(html.into())))
+    };
+    let config = at_once().only([PagePart::Html, PagePart::Console]);
+    for (number, page) in [
+        Script::new().on(PagePart::Html, html("")),
+        Script::new().on(PagePart::Html, html("")),
+        Script::new().on(PagePart::Html, html("changed")),
+        Script::new().on(PagePart::Html, Act::Give(Err(Fault::Crashed))),
+        Script::new().load(Load::Failed),
+    ]
+    .iter_mut()
+    .enumerate()
+    {
+        let draft = Draft::new().context(place()).at(day(number));
+        recorder.capture_as(page, draft, &config).unwrap().wait().unwrap();
+    }
+    let again = Repository::open(repo.path()).unwrap();
+    let all = metrics(&again, &Window::default()).unwrap();
+    assert_eq!(all.captures, 5);
+    assert_eq!(all.statuses["complete"], 3);
+    assert_eq!(all.statuses["minimal"], 1);
+    assert_eq!(all.statuses["failed"], 1);
+    assert_eq!(all.success_rate, Some(0.6));
+    assert_eq!(all.failures["page.html"], 1);
+    assert_eq!(all.artifacts["skipped"], 1);
+    let times = all.collecting.unwrap();
+    assert!(times.p50_ms <= times.p95_ms && times.p95_ms <= times.p99_ms);
+    assert!(times.p99_ms <= times.max_ms);
+    let sizes = all.sizes;
+    let saved = sizes.saved_by_deduplication + sizes.saved_by_deltas + sizes.saved_by_compression;
+    assert!(sizes.saved_by_deduplication > 8_000, "{sizes:?}");
+    assert!(sizes.saved_by_deltas > 8_000, "{sizes:?}");
+    // What is larger compressed than not is counted as it is.
+    assert!(sizes.bytes - sizes.stored.min(sizes.bytes) <= saved, "{sizes:?}");
+
+    let window = Window { since: Some(day(1)), until: Some(day(3)), ..Window::default() };
+    assert_eq!(metrics(&repo, &window).unwrap().captures, 2);
+    let elsewhere = Window { contexts: "other.example".parse().unwrap(), ..Window::default() };
+    assert_eq!(metrics(&repo, &elsewhere).unwrap().captures, 0);
+}
+
+fn day(number: usize) -> Time {
+    format!("2026-01-{:02}", number + 1).parse().unwrap()
+}
+
+#[test]
 fn many_threads_capture_with_one_recorder() {
     let repo = Repository::temporary().unwrap();
     let recorder = Recorder::new(&repo);
@@ -277,6 +332,8 @@ fn many_threads_capture_with_one_recorder() {
 
 #[cfg(feature = "chrome")]
 mod chromium {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
     use tintype::capture::Page;
     use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, headless_chrome};

@@ -147,6 +147,8 @@ pub enum Command {
     Repair(Repair),
     /// Count what the store holds and what that costs
     Stats,
+    /// Tell how captures went: how many, how fast, how whole, and what keeping them costs
+    Metrics(Metrics),
     /// List changes as the log tells of them, the newest first
     Events(Events),
     /// Forget snapshots: those named, or those that rules don't keep
@@ -296,6 +298,22 @@ pub struct List {
     /// List forgotten ones, which can be had back, instead
     #[arg(long)]
     pub forgotten: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype metrics --since 2026-01-01
+  tintype metrics --context 'shop.example/*/login' --json")]
+pub struct Metrics {
+    /// Only captures in contexts like this; * is any value of its part
+    #[arg(long, value_name = "PATTERN", default_value_t)]
+    pub context: Pattern,
+    /// Only taken then or later
+    #[arg(long, value_name = "T")]
+    pub since: Option<Time>,
+    /// Only taken before
+    #[arg(long, value_name = "T")]
+    pub until: Option<Time>,
 }
 
 #[derive(Args)]
