@@ -30,6 +30,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ROOT.parent / "shared/legacy/flat/data"
 CHROMIUM = os.environ.get("CHROME", "/usr/bin/chromium")
+# Addresses beyond loopback are not found, at once: how long a name server is silent is no matter here.
+ALONE = """#!/bin/sh
+exec "{chromium}" "$@" --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
+"""
 SANDBOX = [] if os.geteuid() else ["--no-sandbox"]
 # What Playwright is asked for, under our names; the facts come on top.
 SAME = "page.html,full.png,console.jsonl,network.har"
@@ -80,13 +84,13 @@ def served(folder):
 class Peer:
     """Playwright in a process of its own, asked for one page at a time."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, browser):
         python = folder / "venv/bin/python"
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "playwright"], check=True)
         self.process = subprocess.Popen(
-            [python, "-c", PEER, CHROMIUM, *SANDBOX],
+            [python, "-c", PEER, str(browser), *SANDBOX],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
 
@@ -106,8 +110,8 @@ class Peer:
 class Ours:
     """Tintype with a store of its own, asked for one page at a time."""
 
-    def __init__(self, command, store):
-        environment = {**os.environ, "CHROME": CHROMIUM}
+    def __init__(self, command, store, browser):
+        environment = {**os.environ, "CHROME": str(browser)}
         subprocess.run([command, "init", "--quiet", "--store", str(store)], check=True)
         self.process = subprocess.Popen(
             [command, "capture", "-", "--json", "--store", str(store), "--artifacts", SAME],
@@ -146,12 +150,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder, served(options.folder) as base:
         folder = pathlib.Path(folder)
         urls = [f"{base}/{page.relative_to(options.folder)}" for page in pages]
-        peer = Peer(folder)
+        browser = folder / "chromium"
+        browser.write_text(ALONE.format(chromium=CHROMIUM))
+        browser.chmod(0o755)
+        peer = Peer(folder, browser)
         times = {url: ([], []) for url in urls}
         # The first round is not counted. In each of ours there is a new store, so that no content
         # is there already, and a new browser, which an address without a page warms up.
         for counted in range(options.rounds + 1):
-            ours = Ours(options.tintype, folder / f"{counted}.db") if ours_exists else None
+            ours = Ours(options.tintype, folder / f"{counted}.db", browser) if ours_exists else None
             if ours:
                 ours.capture(f"{base}/nothing-here")
             for number, url in enumerate(urls):
