@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tintype::capture::{Fault, Load, Taken};
+use tintype::capture::{Fault, Item, Load, Taken};
 use tintype::model::config::Environment;
 use tintype::ops::monitor::{Window, metrics};
 use tintype::{
@@ -246,6 +246,37 @@ fn what_failed_is_listed_and_the_rest_is_stored() {
 }
 
 #[test]
+fn what_a_page_makes_up_costs_nothing_else() {
+    let item = |name: &str, media_type: &str| Item {
+        name: name.into(),
+        media_type: media_type.into(),
+        content: b"x".to_vec(),
+        detail: serde_json::Value::Null,
+    };
+    let long = "x".repeat(10_000_000);
+    let items = vec![
+        item("body-1", "text/plain\u{7}; charset=\u{0}"),
+        item("body-1", "text/plain"),
+        item("../../etc/passwd\n", "text/plain"),
+        item(&long, &long),
+    ];
+    let repo = Repository::temporary().unwrap();
+    let mut page = Script::new()
+        .on(PagePart::Bodies, Act::Give(Ok(Taken::Several(items))))
+        .on(PagePart::Html, Act::Give(Err(Fault::Refused(long.clone()))))
+        .url(&format!("http://long.example/{long}"));
+    let config = CaptureConfig::debug();
+    let captured = Recorder::new(&repo).capture(&mut page, &place(), &config).unwrap();
+    assert_eq!(captured.status, Status::Partial);
+    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let body = snapshot.artifact("body-1").unwrap();
+    assert_eq!((body.media_type.as_str(), body.bytes), ("application/octet-stream", 1));
+    assert!(snapshot.artifact("text.txt").unwrap().hash.is_some());
+    assert!(snapshot.user_info["url"].as_str().unwrap().len() < 10_000);
+    assert!(snapshot.artifact("page.html").unwrap().reason.as_ref().unwrap().len() < 10_000);
+}
+
+#[test]
 fn a_page_that_did_not_load_is_stored_as_evidence() {
     let repo = Repository::temporary().unwrap();
     let mut page = Script::new().load(Load::Failed);
@@ -395,7 +426,9 @@ mod chromium {
         let tab = browser.new_tab().unwrap();
         let mut page = ChromePage::watch(&browser, &tab).unwrap();
         tab.navigate_to(&site.url("/full")).unwrap().wait_until_navigated().unwrap();
-        tab.evaluate("document.body.append('the caller was here'); scrollTo(0, 7)", false).unwrap();
+        let script = "document.body.append('the caller was here'); \
+                      document.body.style.height = '3000px'; scrollTo(0, 7)";
+        tab.evaluate(script, false).unwrap();
         let inside =
             || tab.evaluate("[innerWidth, innerHeight, scrollY] + ''", false).unwrap().value;
         let before = inside();
@@ -447,6 +480,43 @@ mod chromium {
         drop(page);
         tab.navigate_to(&site.url("/plain")).unwrap().wait_until_navigated().unwrap();
         assert!(tab.find_element("p").unwrap().get_inner_text().unwrap().contains("Hello"));
+    }
+
+    #[test]
+    fn both_ways_to_a_page_tell_the_same_of_it() {
+        let site = Site::start();
+        let browser = foreign();
+        for path in ["/full", "/tall", "/net", "/plain"] {
+            let tab = browser.new_tab().unwrap();
+            let mut direct = ChromePage::watch(&browser, &tab).unwrap();
+            let mut through = ChromePage::watch_tab(&tab).unwrap();
+            tab.navigate_to(&site.url(path)).unwrap().wait_until_navigated().unwrap();
+            let drafts = [&mut direct, &mut through].map(|page| drafted(page, &common()));
+            let [direct, through] = &drafts;
+            for name in ["page.html", "view.png", "full.png"] {
+                let same = content(direct, name) == content(through, name);
+                assert!(same, "{path}: {name} differs");
+            }
+            let said = |draft: &Draft| -> Vec<Value> {
+                let artifact =
+                    draft.artifacts().iter().find(|a| a.name().as_str() == "console.jsonl");
+                let content = artifact.and_then(|artifact| artifact.content()).unwrap_or_default();
+                let lines = std::str::from_utf8(content).unwrap().lines();
+                lines
+                    .map(|line| serde_json::from_str::<Value>(line).unwrap())
+                    .map(|line| json!([line["kind"], line["level"], line["text"]]))
+                    .collect()
+            };
+            assert_eq!(said(direct), said(through), "{path}");
+            let asked = |draft: &Draft| -> Vec<Value> {
+                let har: Value = serde_json::from_slice(content(draft, "network.har")).unwrap();
+                let entries = har["log"]["entries"].as_array().unwrap().clone();
+                let told =
+                    |entry: Value| json!([entry["request"]["url"], entry["response"]["status"]]);
+                entries.into_iter().map(told).collect()
+            };
+            assert_eq!(asked(direct), asked(through), "{path}");
+        }
     }
 
     #[test]

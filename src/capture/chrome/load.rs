@@ -13,7 +13,7 @@ use crate::model::time::{Clock, Stopwatch, SystemClock};
 /// given this by its own timer, and [`HANG_AFTER`] where it does not even run that.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 /// The name of the world in which our scripts run, out of reach of the page's.
-const WORLD: &str = "tintype";
+pub(super) const WORLD: &str = "tintype";
 
 /// What the events of a page say about its loading.
 enum Step {
