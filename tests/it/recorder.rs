@@ -520,6 +520,29 @@ mod chromium {
     }
 
     #[test]
+    fn half_a_surrogate_pair_hides_nothing() {
+        let site = Site::serve(|request| {
+            let page = "<!DOCTYPE html><title>x</title><p id=p>before</p><script>\
+                        document.title = 'T\\ud800';\
+                        document.body.append('after \\ud83d');\
+                        console.log('said \\udc00', {['\\ud800']: '\\udfff'});\
+                        setTimeout(() => { throw new Error('thrown \\ud800') }, 0);</script>";
+            let html = tiny_http::Header::from_bytes("Content-Type", "text/html").unwrap();
+            let _ = request.respond(tiny_http::Response::from_string(page).with_header(html));
+        });
+        let browser = launch();
+        let mut page = browser.open(&site.url("/")).unwrap();
+        let draft = drafted(&mut page, &common());
+        assert_eq!(draft.chosen_status(), Some(Status::Complete), "{:#}", facts(&draft));
+        assert!(text(&draft, "page.html").contains("after \u{fffd}"));
+        assert_eq!(facts(&draft)["title"], "T\u{fffd}");
+        let said = text(&draft, "console.jsonl");
+        for wanted in ["said \u{fffd}", "thrown \u{fffd}"] {
+            assert!(said.contains(wanted), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_no_page_of_a_browser_is_refused() {
         for address in ["", "http://127.0.0.1:1/", "ws://127.0.0.1:1/devtools/browser/x"] {
             let refused = ChromePage::watch_at(address).unwrap_err();
