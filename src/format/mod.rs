@@ -6,5 +6,6 @@ pub mod entries;
 pub mod export;
 pub mod har;
 pub mod image;
+pub mod pickle;
 pub mod protocol;
 pub mod pyjson;

@@ -30,6 +30,7 @@ mod lifecycle;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;
+mod pickle;
 mod png;
 mod pyjson;
 #[cfg(feature = "cli")]
