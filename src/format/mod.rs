@@ -1,5 +1,6 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
+pub mod bsdiff;
 pub mod console;
 pub mod diff;
 pub mod entries;

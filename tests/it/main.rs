@@ -4,6 +4,7 @@
 //! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bsdiff;
 mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
@@ -32,6 +33,7 @@ mod locks;
 mod model;
 mod pickle;
 mod png;
+mod protocol;
 mod pyjson;
 #[cfg(feature = "cli")]
 mod readme;

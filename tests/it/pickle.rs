@@ -3,6 +3,8 @@
 //! `data/pickles.jsonl` has a line for each value and protocol: the pickle, and what `json.dumps` gave
 //! for the value.
 
+use std::sync::OnceLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tintype::format::pickle::{Node, Pickle};
@@ -11,16 +13,19 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-fn written() -> Vec<(String, Vec<u8>, String)> {
-    let lines = include_str!("../data/pickles.jsonl").lines();
-    lines
-        .map(|line| {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let word = |name: &str| line[name].as_str().unwrap().to_owned();
-            let name = format!("{} {}", word("name"), line["protocol"]);
-            (name, bytes(&word("hex")), word("json"))
-        })
-        .collect()
+fn written() -> &'static [(String, Vec<u8>, String)] {
+    static WRITTEN: OnceLock<Vec<(String, Vec<u8>, String)>> = OnceLock::new();
+    WRITTEN.get_or_init(|| {
+        let lines = include_str!("../data/pickles.jsonl").lines();
+        lines
+            .map(|line| {
+                let line: Value = serde_json::from_str(line).unwrap();
+                let word = |name: &str| line[name].as_str().unwrap().to_owned();
+                let name = format!("{} {}", word("name"), line["protocol"]);
+                (name, bytes(&word("hex")), word("json"))
+            })
+            .collect()
+    })
 }
 
 fn tagged(hex: &str) -> Value {
@@ -30,7 +35,7 @@ fn tagged(hex: &str) -> Value {
 #[test]
 fn what_json_can_hold_is_the_text_that_python_dumps() {
     for (name, pickle, json) in written() {
-        let read = Pickle::read(&pickle).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let read = Pickle::read(pickle).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!(read.json().as_deref(), Some(json.as_str()), "{name}");
         assert_eq!(read.length(), pickle.len());
     }
