@@ -2,8 +2,9 @@
 """Captures the same pages with Playwright and with Tintype, side by side, and prints the times.
 
 Playwright opens each page, takes its HTML, a picture from top to bottom, the console and the
-network, and holds them in memory. Tintype takes the same and stores it durably. Both run in one
-process each with one browser each, take turns, and go over all pages once before they are timed.
+network, and holds them in memory. Tintype takes the same, redacts it and stores it durably. Both run
+in a process of their own with a browser of their own and take turns, page by page; the first round is
+not counted.
 
     benches/capture_peers.py [FOLDER] [--tintype PATH] [--rounds N]
 
@@ -29,7 +30,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ROOT.parent / "shared/legacy/flat/data"
 CHROMIUM = os.environ.get("CHROME", "/usr/bin/chromium")
+# Addresses beyond loopback are not found, at once: how long a name server is silent is no matter here.
+ALONE = """#!/bin/sh
+exec "{chromium}" "$@" --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'
+"""
 SANDBOX = [] if os.geteuid() else ["--no-sandbox"]
+# What Playwright is asked for, under our names; the facts come on top.
+SAME = "page.html,full.png,console.jsonl,network.har"
 
 PEER = r"""
 import json, sys, time
@@ -77,13 +84,13 @@ def served(folder):
 class Peer:
     """Playwright in a process of its own, asked for one page at a time."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, browser):
         python = folder / "venv/bin/python"
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "playwright"], check=True)
         self.process = subprocess.Popen(
-            [python, "-c", PEER, CHROMIUM, *SANDBOX],
+            [python, "-c", PEER, str(browser), *SANDBOX],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
 
@@ -100,21 +107,31 @@ class Peer:
         self.process.wait(30)
 
 
-def tintype(command, store, urls):
-    """Captures all addresses with one browser; the times by address, in milliseconds."""
-    environment = {**os.environ, "CHROME": CHROMIUM}
-    subprocess.run([*command, "init", "--quiet", "--store", str(store)], check=True)
-    run = subprocess.run(
-        [*command, "capture", "--json", "--store", str(store), *urls],
-        stdout=subprocess.PIPE, text=True, env=environment, check=True,
-    )
-    times = {}
-    for line in run.stdout.splitlines():
-        page = json.loads(line)
+class Ours:
+    """Tintype with a store of its own, asked for one page at a time."""
+
+    def __init__(self, command, store, browser):
+        environment = {**os.environ, "CHROME": str(browser)}
+        subprocess.run([command, "init", "--quiet", "--store", str(store)], check=True)
+        self.process = subprocess.Popen(
+            [command, "capture", "-", "--json", "--store", str(store), "--artifacts", SAME],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        )
+
+    def capture(self, url):
+        self.process.stdin.write(url + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit("Tintype ended")
+        page = json.loads(answer)
         if page["status"] != "complete":
-            sys.exit(f"{page['url']}: {page['status']}")
-        times[page["url"]] = page["duration_ms"]
-    return times
+            sys.exit(f"{page['url']}: {page['status']}: {page['artifacts']}")
+        return page["duration_ms"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
 
 
 def main():
@@ -133,19 +150,26 @@ def main():
     with tempfile.TemporaryDirectory() as folder, served(options.folder) as base:
         folder = pathlib.Path(folder)
         urls = [f"{base}/{page.relative_to(options.folder)}" for page in pages]
-        peer = Peer(folder)
+        browser = folder / "chromium"
+        browser.write_text(ALONE.format(chromium=CHROMIUM))
+        browser.chmod(0o755)
+        peer = Peer(folder, browser)
         times = {url: ([], []) for url in urls}
-        # The first round warms both up and is not counted. Rounds take turns, since Tintype is
-        # started anew for each; its own times leave the start of the browser out, as the peer's do.
+        # The first round is not counted. In each of ours there is a new store, so that no content
+        # is there already, and a new browser, which an address without a page warms up.
         for counted in range(options.rounds + 1):
-            ours = {}
-            if ours_exists:
-                ours = tintype([options.tintype], folder / f"{counted}.db", urls)
-            for url in urls:
-                theirs = peer.capture(url)
-                if counted:
-                    times[url][0].append(theirs)
-                    times[url][1].append(ours.get(url, float("nan")))
+            ours = Ours(options.tintype, folder / f"{counted}.db", browser) if ours_exists else None
+            if ours:
+                ours.capture(f"{base}/nothing-here")
+            for number, url in enumerate(urls):
+                # Taking turns at being first.
+                sides = [(0, peer), (1, ours)] if (number + counted) % 2 else [(1, ours), (0, peer)]
+                for side, who in sides:
+                    took = who.capture(url) if who else float("nan")
+                    if counted:
+                        times[url][side].append(took)
+            if ours:
+                ours.close()
         peer.close()
 
     print(f"{'Playwright':>12} {'Tintype':>12} {'ratio':>7}  page (median of {options.rounds}, ms)")

@@ -118,6 +118,6 @@ pub use model::time::{Clock, SystemClock, Time};
 pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "chrome"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -16,6 +16,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,15 +24,19 @@ use serde_json::{Value, json};
 use super::redact::{Redactions, Redactor};
 use super::{Facts, Fault, Item, Load, Page, Taken, millis};
 use crate::error::{Error, Result};
-use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_JSON};
+use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_BYTES, MEDIA_JSON};
 use crate::model::config::{CaptureConfig, FACTS, PagePart};
 use crate::model::id::ArtifactName;
 use crate::model::snapshot::{DeltaPolicy, Draft, Status};
 use crate::model::time::Stopwatch;
+use crate::ops::monitor::CAPTURE_MS;
 
 /// The most of the time box that is kept back for what was recorded while the page loaded
 /// (console, network), so that a page that eats all the time still leaves its evidence.
 const EVIDENCE_RESERVE_MAX: Duration = Duration::from_millis(500);
+
+/// The longest address, reason or description that is kept beside the artifacts, in bytes.
+const TEXT_BYTES_MAX: usize = 8 * 1024;
 
 /// Takes what `config` asks for of a page and adds it to a draft, which may say already where it
 /// belongs, when it was taken, and what else is known of it.
@@ -101,7 +106,7 @@ pub fn draft_of(
     let name = FACTS.parse::<ArtifactName>()?;
     let artifact = DraftArtifact::stored(name, MEDIA_JSON, content)?;
     // As they were redacted.
-    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    let text = |name: &str| clipped(told[name].as_str().unwrap_or_default().to_owned());
     let mut draft = draft.info("url", text("url"));
     if facts.load_error.is_some() && draft.description.is_none() {
         draft = draft.describe(text("load_error"));
@@ -109,7 +114,7 @@ pub fn draft_of(
     if let Some(http_status) = facts.http_status {
         draft = draft.info("http_status", http_status);
     }
-    draft = draft.info("capture_ms", millis(watch.elapsed()));
+    draft = draft.info(CAPTURE_MS, millis(watch.elapsed()));
     Ok(draft.artifact(artifact.took(facts_watch.elapsed())).status(status))
 }
 
@@ -172,6 +177,15 @@ fn share(part: PagePart, time_box: Duration) -> Duration {
     }
 }
 
+/// Cuts a text that a page may have made as long as it likes.
+fn clipped(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
+
 /// Runs what a `Page` does, so that a mistake in it costs no more than this one thing.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| Fault::Panicked)
@@ -202,14 +216,19 @@ impl Ledger {
             Outcome::Items(items) => {
                 self.page_parts_had += usize::from(part.is_of_the_page());
                 let mut artifacts = Vec::new();
-                for (item, redactions) in items {
-                    if !self.names.insert(item.name.clone()) {
-                        continue;
-                    }
+                for (mut item, redactions) in items {
+                    let bytes = item.content.len();
+                    let artifact = match self.artifact(&mut item) {
+                        Ok(artifact) => artifact,
+                        Err(why) => {
+                            self.fail(&item.name, &why.to_string(), took);
+                            continue;
+                        }
+                    };
                     let mut line = json!({
                         "name": item.name,
                         "status": ArtifactStatus::Stored.as_str(),
-                        "bytes": item.content.len(),
+                        "bytes": bytes,
                         "took_ms": millis(took),
                     });
                     if !redactions.is_empty() {
@@ -220,8 +239,7 @@ impl Ledger {
                     }
                     self.lines.push(line);
                     self.redactions += redactions;
-                    let name = item.name.parse::<ArtifactName>()?;
-                    artifacts.push(DraftArtifact::stored(name, item.media_type, item.content)?);
+                    artifacts.push(artifact);
                 }
                 Ok(artifacts)
             }
@@ -230,6 +248,7 @@ impl Ledger {
                     Some(redactor) => redactor.text(&why, &mut self.redactions),
                     None => why,
                 };
+                let why = clipped(why);
                 if status == ArtifactStatus::Failed {
                     log::warn!("capture: {}: {why}", part.artifact_name());
                 }
@@ -251,6 +270,28 @@ impl Ledger {
                 Ok(vec![missing])
             }
         }
+    }
+
+    /// The artifact of an item; fails where its name is none or is taken.
+    fn artifact(&mut self, item: &mut Item) -> Result<DraftArtifact> {
+        let name = item.name.parse::<ArtifactName>()?;
+        if !self.names.insert(item.name.clone()) {
+            return Err(Error::invalid("artifact name", &name, "it is there twice"));
+        }
+        let content: Arc<[u8]> = std::mem::take(&mut item.content).into();
+        // A media type that a server made up is no reason to lose what it sent.
+        DraftArtifact::stored(name.clone(), item.media_type.as_str(), Arc::clone(&content))
+            .or_else(|_| DraftArtifact::stored(name, MEDIA_BYTES, content))
+    }
+
+    fn fail(&mut self, name: &str, why: &str, took: Duration) {
+        self.failures += 1;
+        self.lines.push(json!({
+            "name": clipped(name.to_owned()),
+            "status": ArtifactStatus::Failed.as_str(),
+            "reason": why,
+            "took_ms": millis(took),
+        }));
     }
 
     /// Whether something that was taken of the page had a secret in it.

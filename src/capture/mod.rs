@@ -208,7 +208,7 @@ pub struct Blocked {
 /// Something that was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// What it was: `response`, `load`, `settled`, `selector:.price`.
+    /// What it was: `response`, `load`, `fonts`, `selector:.price`.
     pub what: String,
     /// Whether it came in time.
     pub met: bool,

@@ -92,6 +92,16 @@ pub struct Frame {
     pub data: Vec<u8>,
 }
 
+impl Frame {
+    /// Whether it decodes, on this base, to exactly this content: what is asked of each frame before
+    /// it takes the place of the content.
+    pub fn gives(&self, content: &[u8], base: Option<&[u8]>) -> bool {
+        decode(self.codec, &self.data, base, content.len())
+            .and_then(|decoded| restore(self.codec, decoded, content.len()))
+            .is_ok_and(|decoded| decoded == content)
+    }
+}
+
 /// The BLAKE3 hash of content.
 pub fn hash(content: &[u8]) -> BlobHash {
     BlobHash(*blake3::hash(content).as_bytes())

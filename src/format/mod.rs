@@ -1,10 +1,12 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
+pub mod bsdiff;
 pub mod console;
 pub mod diff;
 pub mod entries;
 pub mod export;
 pub mod har;
 pub mod image;
+pub mod pickle;
 pub mod protocol;
 pub mod pyjson;

@@ -38,6 +38,13 @@ pub(crate) struct Row {
     pub(crate) stored: u64,
 }
 
+impl Row {
+    /// The form that its frame holds.
+    pub(crate) fn form(&self) -> Form {
+        codec(self.codec).map_or(Form::Restored, Codec::form)
+    }
+}
+
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         id: row.get(0)?,
@@ -69,6 +76,11 @@ pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Row>> {
     )
     .and_then(|mut find| find.query_row([id], row).optional())
     .doing("looking for content")
+}
+
+/// What a blob is a delta on, where it is one and that is still here.
+pub(crate) fn base(conn: &Connection, row: &Row) -> Result<Option<Row>> {
+    Ok(row.base.map(|base| by_id(conn, base)).transpose()?.flatten())
 }
 
 /// The numbers of blobs in their order, from `after` on, at most `limit`.
@@ -198,8 +210,7 @@ pub(crate) fn read_on(
 /// Decodes a blob to the form that its frame holds: a picture that is opened up stays so. That is
 /// not compared with its hash.
 pub(crate) fn decoded(conn: &Connection, row: &Row) -> Result<Vec<u8>> {
-    let form = codec(row.codec).map_or(Form::Restored, Codec::form);
-    decode(conn, row, &|_| None, form)
+    decode(conn, row, &|_| None, row.form())
 }
 
 /// Decodes a blob through its chain.
@@ -288,8 +299,7 @@ pub(crate) struct Encoded {
 pub(crate) fn encode(content: &[u8], base: Option<(Slot, Arc<[u8]>)>) -> Result<Encoded> {
     let base_content = base.as_ref().map(|(_, content)| &**content);
     let frame = frame::encode(content, base_content);
-    let decoded = frame::decode(frame.codec, &frame.data, base_content, content.len());
-    if decoded.as_deref() != Ok(content) {
+    if !frame.gives(content, base_content) {
         let hash = frame::hash(content);
         return Err(Corruption::of_blob(hash, "did not decode to what was encoded").into());
     }
@@ -342,6 +352,30 @@ pub(crate) fn insert(
         })
         .doing("writing content")?;
     Ok(Some(row))
+}
+
+/// Puts a frame, on this base, into the place of the one that a blob has.
+pub(crate) fn set(
+    conn: &Connection,
+    row: &Row,
+    frame: &Frame,
+    base: Option<i64>,
+    depth: u32,
+) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE blob SET codec = ?2, base_id = ?3, depth = ?4, data = ?5 WHERE id = ?1",
+    )
+    .and_then(|mut update| {
+        update.execute(params![row.id, code(frame.codec), base, depth, frame.data])
+    })
+    .doing("writing content anew")?;
+    // What it lay on may be kept for nothing now.
+    if let Some(old) = row.base.filter(|_| row.base != base) {
+        conn.prepare_cached("UPDATE loose SET settled = 0 WHERE blob_id = ?1")
+            .and_then(|mut unsettle| unsettle.execute([old]))
+            .doing("writing content anew")?;
+    }
+    Ok(())
 }
 
 fn no_base() -> Error {

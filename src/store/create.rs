@@ -205,8 +205,7 @@ fn free_version(conn: &Connection, prepared: &Prepared) -> Result<Version> {
 }
 
 fn base_hash(conn: &Connection, row: &Row) -> Result<Option<BlobHash>> {
-    let Some(base) = row.base else { return Ok(None) };
-    Ok(blobs::by_id(conn, base)?.map(|base| base.hash))
+    Ok(blobs::base(conn, row)?.map(|base| base.hash))
 }
 
 fn set_lane(conn: &Connection, place: i64, name: i64, blob: i64) -> Result<()> {

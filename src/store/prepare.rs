@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::codec::frame::{self, Codec, Form};
+use crate::codec::frame::{self, Form};
 use crate::error::{Error, Result};
 use crate::model::artifact::{DraftArtifact, Given};
 use crate::model::context::Context;
@@ -215,7 +215,7 @@ pub(crate) fn base_for(
         return Ok(Base::Here(slot, base));
     }
     let Some(row) = blobs::find(conn, &slot.base.hash)? else { return Ok(Base::OnItsWay) };
-    if blobs::codec(row.codec).map(Codec::form) == Some(Form::Opened) {
+    if row.form() == Form::Opened {
         // To close a picture takes long, and compressed pixels have nothing in common.
         return Ok(Base::None);
     }

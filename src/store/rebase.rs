@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::codec::frame::{self, Codec, Form};
 use crate::error::{Error, Result};
@@ -70,12 +70,12 @@ fn fill(conn: &Connection, row: &Row, plan: &mut Plan) -> Result<()> {
     if deltas.len() > DELTAS_MAX || bytes > BYTES_MAX {
         return Ok(());
     }
-    let mut below = base_of(conn, row)?;
+    let mut below = blobs::base(conn, row)?;
     while let Some(here) = &below
         && only_leads_on(conn, here.id)?
     {
         plan.stored += here.stored;
-        below = base_of(conn, here)?;
+        below = blobs::base(conn, here)?;
     }
     let mut onto = match below {
         None => None,
@@ -111,8 +111,10 @@ struct Onto {
 impl Onto {
     fn read(conn: &Connection, row: Row) -> Result<Self> {
         let content = blobs::read(conn, &row)?.into();
-        let is_opened = blobs::codec(row.codec).map(Codec::form) == Some(Form::Opened);
-        let opened = is_opened.then(|| blobs::decoded(conn, &row)).transpose()?;
+        let opened = match row.form() {
+            Form::Opened => Some(blobs::decoded(conn, &row)?),
+            Form::Restored => None,
+        };
         Ok(Onto { row, content, opened })
     }
 
@@ -135,18 +137,12 @@ impl Onto {
         let base = onto.and_then(|onto| onto.opened.as_deref());
         let bytes = self.content.len();
         let Some(frame) = frame::encode_opened(opened, base, bytes) else { return Ok(None) };
-        let decoded = frame::decode(frame.codec, &frame.data, base, bytes)
-            .and_then(|decoded| frame::restore(frame.codec, decoded, bytes));
-        if decoded.as_deref() != Ok(&*self.content) {
+        if !frame.gives(&self.content, base) {
             return Ok(None);
         }
         let slot = slot.filter(|_| frame.codec == Codec::OpenedDelta);
         Ok(Some(Encoded { frame, slot }))
     }
-}
-
-fn base_of(conn: &Connection, row: &Row) -> Result<Option<Row>> {
-    Ok(row.base.map(|id| blobs::by_id(conn, id)).transpose()?.flatten())
 }
 
 /// Whether content goes as soon as the one delta on it does.
@@ -197,19 +193,8 @@ pub(crate) fn swap(conn: &Connection, plan: &Plan) -> Result<(u64, u64)> {
     let (mut before, mut after) = (0, 0);
     for swap in &plan.swaps {
         let depth = swap.onto.as_ref().map_or(0, |onto| onto.depth + 1);
-        conn.prepare_cached(
-            "UPDATE blob SET codec = ?2, base_id = ?3, depth = ?4, data = ?5 WHERE id = ?1",
-        )
-        .and_then(|mut update| {
-            update.execute(params![
-                swap.row.id,
-                blobs::code(swap.encoded.frame.codec),
-                swap.onto.as_ref().map(|onto| onto.id),
-                depth,
-                swap.encoded.frame.data
-            ])
-        })
-        .doing("making deltas anew")?;
+        let onto = swap.onto.as_ref().map(|onto| onto.id);
+        blobs::set(conn, &swap.row, &swap.encoded.frame, onto, depth)?;
         before += swap.row.stored;
         after += swap.encoded.frame.data.len() as u64;
     }

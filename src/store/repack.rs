@@ -170,8 +170,7 @@ impl Chain {
                 });
                 let content = &contents[at - first];
                 let frame = frame::encode_cold(content, on);
-                let decoded = frame::decode(frame.codec, &frame.data, on, content.len());
-                match decoded.as_deref() == Ok(content) {
+                match frame.gives(content, on) {
                     true => Ok((frame, base)),
                     false => Err(Error::from(Corruption::of_blob(
                         self.line[at].hash,
@@ -269,7 +268,7 @@ pub(crate) fn put(conn: &Connection, laid: &Laid) -> Result<Option<u64>> {
     for (row, (frame, base)) in chain.line.iter().zip(&laid.frames) {
         let base = base.map(|base| chain.line[base].id);
         let depth = laid.depths.get(&row.id).copied().unwrap_or(0);
-        set(conn, row, frame, base, depth)?;
+        blobs::set(conn, row, frame, base, depth)?;
         before += row.stored;
         after += frame.data.len() as u64;
     }
@@ -279,23 +278,6 @@ pub(crate) fn put(conn: &Connection, laid: &Laid) -> Result<Option<u64>> {
             .doing("laying a chain anew")?;
     }
     Ok(Some(u64::saturating_sub(before, after)))
-}
-
-fn set(conn: &Connection, row: &Row, frame: &Frame, base: Option<i64>, depth: u32) -> Result<()> {
-    conn.prepare_cached(
-        "UPDATE blob SET codec = ?2, base_id = ?3, depth = ?4, data = ?5 WHERE id = ?1",
-    )
-    .and_then(|mut update| {
-        update.execute(params![row.id, blobs::code(frame.codec), base, depth, frame.data])
-    })
-    .doing("keeping content in less")?;
-    // What it lay on may be kept for nothing now.
-    if let Some(old) = row.base.filter(|_| row.base != base) {
-        conn.prepare_cached("UPDATE loose SET settled = 0 WHERE blob_id = ?1")
-            .and_then(|mut unsettle| unsettle.execute([old]))
-            .doing("keeping content in less")?;
-    }
-    Ok(())
 }
 
 /// Up to which content all is kept in as little as can be.
@@ -335,13 +317,12 @@ pub(crate) fn again(conn: &Connection, id: i64) -> Result<Option<Remade>> {
         return Ok(None);
     }
     let content = blobs::read(conn, &row)?;
-    let onto = row.base.map(|base| blobs::by_id(conn, base)).transpose()?.flatten();
+    let onto = blobs::base(conn, &row)?;
     let base = onto.as_ref().map(|base| blobs::read(conn, base)).transpose()?;
     let frame = frame::encode_cold(&content, base.as_deref());
-    let decoded = frame::decode(frame.codec, &frame.data, base.as_deref(), content.len());
     let smaller = (frame.data.len() as u64) < row.stored;
     let position = row.position;
-    let same = blobs::code(frame.codec) == row.codec && decoded.as_deref() == Ok(&content);
+    let same = blobs::code(frame.codec) == row.codec && frame.gives(&content, base.as_deref());
     Ok((smaller && same).then_some(Remade { row, frame, onto, position }))
 }
 
@@ -375,7 +356,7 @@ pub(crate) fn opened(conn: &Connection, id: i64, before: Option<i64>) -> Result<
     let Some(opened) = png::open(&content) else { return Ok(None) };
     let mut onto = None;
     if let Some(before) = before.map(|before| blobs::by_id(conn, before)).transpose()?.flatten()
-        && form(&before) == Form::Opened
+        && before.form() == Form::Opened
         && before.depth < DEPTH_MAX
         && before.depth + 1 < nearest
         && fits_opened(conn, &before, opened.len() as u64)?
@@ -385,19 +366,12 @@ pub(crate) fn opened(conn: &Connection, id: i64, before: Option<i64>) -> Result<
     }
     let base = onto.as_ref().map(|(_, base)| base.as_slice());
     let Some(frame) = frame::encode_opened(&opened, base, content.len()) else { return Ok(None) };
-    let decoded = frame::decode(frame.codec, &frame.data, base, content.len())
-        .and_then(|decoded| frame::restore(frame.codec, decoded, content.len()));
-    if decoded.as_deref() != Ok(&content) || frame.data.len() as u64 >= row.stored {
+    if frame.data.len() as u64 >= row.stored || !frame.gives(&content, base) {
         return Ok(None);
     }
     let onto = onto.map(|(before, _)| before).filter(|_| frame.codec == Codec::OpenedDelta);
     let position = onto.as_ref().map_or(0, |onto| onto.position + 1);
     Ok(Some(Remade { row, frame, onto, position }))
-}
-
-/// The form that the frame of a content holds.
-fn form(row: &Row) -> Form {
-    blobs::codec(row.codec).map_or(Form::Restored, Codec::form)
 }
 
 /// Whether a picture of so many bytes when opened can lie on this one.
@@ -413,7 +387,7 @@ fn fits_opened(conn: &Connection, before: &Row, bytes: u64) -> Result<bool> {
         if sum > OPENED_CHAIN_BYTES_MAX {
             return Ok(false);
         }
-        next = row.base.map(|base| blobs::by_id(conn, base)).transpose()?.flatten();
+        next = blobs::base(conn, &row)?;
     }
     Ok(true)
 }
@@ -428,14 +402,16 @@ pub(crate) fn replace(conn: &Connection, made: &Remade) -> Result<Option<u64>> {
     let mut depth = 0;
     if let Some(onto) = &made.onto {
         match blobs::by_id(conn, onto.id)? {
-            Some(now) if now.hash == onto.hash && form(&now) == form(onto) => depth = now.depth + 1,
+            Some(now) if now.hash == onto.hash && now.form() == onto.form() => {
+                depth = now.depth + 1
+            }
             _ => return Ok(None),
         }
     }
     if blobs::on(conn, made.row.id)?.iter().any(|delta| delta.depth <= depth) {
         return Ok(None);
     }
-    set(conn, &made.row, &made.frame, made.onto.as_ref().map(|onto| onto.id), depth)?;
+    blobs::set(conn, &made.row, &made.frame, made.onto.as_ref().map(|onto| onto.id), depth)?;
     if made.position != made.row.position {
         conn.prepare_cached("UPDATE blob SET position = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute(params![made.row.id, made.position as i64]))

@@ -11,9 +11,8 @@ use tempfile::TempDir;
 use crate::error::{Error, Result};
 use crate::model::time::Time;
 use crate::store::schema;
+pub(crate) use crate::store::schema::{has_log, real};
 use crate::store::sqlite::{self, Doing};
-
-pub(crate) use crate::store::schema::real;
 
 /// Fails with `Locked` where another connection has the store open.
 pub(crate) fn refuse_used(path: &Path) -> Result<()> {
@@ -36,11 +35,6 @@ pub(crate) fn refuse_used(path: &Path) -> Result<()> {
         // What else is wrong with it is what it is to be repaired for.
         _ => Ok(()),
     }
-}
-
-/// Whether a write-ahead log stands beside a store.
-pub(crate) fn has_log(path: &Path) -> bool {
-    fs::metadata(schema::beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// What tells whether somebody has changed a store: lengths and times of its file and its log.

@@ -207,6 +207,11 @@ fn persist(made: TempPath, path: &Path) -> Result<()> {
     sync_folder(folder_of(path)).map_err(|source| Error::io(path, source))
 }
 
+/// Whether a write-ahead log with something in it stands beside a store.
+pub(crate) fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
 /// The path of a file that belongs to a store.
 pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
@@ -257,9 +262,7 @@ pub(crate) fn look(location: Location) -> Result<(Location, i64)> {
         recognise(&conn, &path)
     };
     let looked = match (look(&location), &location) {
-        (Err(Error::ReadOnly { .. }), Location::File(path))
-            if fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()) == 0 =>
-        {
+        (Err(Error::ReadOnly { .. }), Location::File(path)) if !has_log(path) => {
             let frozen = Location::Frozen(path.clone());
             look(&frozen).map(|found| (frozen, found))
         }
@@ -295,7 +298,7 @@ fn let_log_be_written(path: &Path) {
 /// says which file it belongs to.
 fn refuse_log_of_another(conn: &Connection, location: &Location) -> Result<()> {
     let Location::File(path) = location else { return Ok(()) };
-    if fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len()) == 0 {
+    if !has_log(path) {
         return Ok(());
     }
     let uuid = |conn: &Connection| -> Result<Vec<u8>> {
@@ -433,10 +436,7 @@ pub(crate) fn find(path: &Path) -> Result<()> {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is a folder".into() })
         }
         // SQLite removes the log of a file without a page, and with it all that is left.
-        Ok(found)
-            if found.len() == 0
-                && fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) =>
-        {
+        Ok(found) if found.len() == 0 && has_log(path) => {
             let log = beside(path, "-wal");
             let why = format!("the file is empty, and {} is not; copy that first", log.display());
             Err(Corruption::of_store(why).into())

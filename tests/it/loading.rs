@@ -202,7 +202,7 @@ fn the_network_is_quiet_when_requests_have_ended_and_streams_do_not_count() {
 #[test]
 fn each_wait_that_fails_costs_its_time_and_never_the_capture() {
     let options = waits(
-        &["load", "network", "still", "selector:.nowhere", "gone:p", "selector:p[", "settled"],
+        &["load", "network", "frames", "selector:.nowhere", "gone:p", "selector:p[", "fonts"],
         400,
     );
     let site = page_of(
@@ -230,14 +230,14 @@ fn a_page_that_moves_for_a_while_is_waited_for_until_it_is_still() {
         "<p>0</p><script>let n = 0; const t = setInterval(() => { \
          document.querySelector('p').textContent = ++n; if (n == 40) clearInterval(t) }, 10)\
          </script>",
-        &waits(&["load", "still"], 15_000),
+        &waits(&["load", "frames"], 15_000),
     );
     assert!(met, "{facts:?}");
 }
 
 #[test]
 fn who_waits_for_the_html_alone_does_not_wait_for_what_it_names() {
-    let options = waits(&["dom", "delay:100"], 5_000);
+    let options = waits(&["dom", "100ms"], 5_000);
     let watch = Stopwatch::start();
     let (_, facts, met) = waited("<p>here<img src=/stuck>", &options);
     assert!(met && facts.waits[1].met, "{facts:?}");
@@ -253,7 +253,7 @@ fn who_waits_for_the_html_alone_does_not_wait_for_what_it_names() {
 fn a_script_that_never_ends_keeps_no_wait_from_ending() {
     let (_, facts, _) = waited(
         "<p>here<script>onload = () => setTimeout(() => { for (;;); }, 0)</script>",
-        &waits(&["load", "selector:.nowhere", "still"], 300),
+        &waits(&["load", "selector:.nowhere", "frames"], 300),
     );
     assert!(facts.waits[1].met && !facts.waits[2].met, "{facts:?}");
     assert!(!facts.rescues.is_empty());
@@ -355,8 +355,7 @@ fn a_page_that_is_not_there_is_a_reason_in_the_facts_and_no_picture_of_an_error(
         assert!(har["log"]["entries"].is_array());
         assert!(watch.elapsed() < Duration::from_secs(30), "{url}");
     }
-    let mut lost =
-        browser.open_with(&site.url("/lost"), &waits(&["load", "delay:2000"], 1)).unwrap();
+    let mut lost = browser.open_with(&site.url("/lost"), &waits(&["load", "2000ms"], 1)).unwrap();
     let facts = lost.facts();
     let why = facts.load_error.as_deref().unwrap_or_default();
     assert!(facts.load == Load::Failed && why.contains("net::ERR_UNSAFE_PORT"), "{facts:?}");
@@ -535,7 +534,7 @@ fn a_public_page_leads_nowhere_private_by_whatever_it_tries() {
     let (canary, hits) = canary();
     let internet = internet(&canary);
     let browser = behind(&internet);
-    let options = waits(&["load", "network", "delay:500"], 5_000);
+    let options = waits(&["load", "network", "500ms"], 5_000);
 
     let mut page = browser.open_with("http://93.184.216.34/", &options).unwrap();
     let (status, facts, har) = captured(&mut page);
@@ -625,8 +624,7 @@ fn a_name_that_turns_out_to_be_private_is_told_by_what_answers() {
 
 #[test]
 fn a_wait_is_known_by_the_word_in_the_facts() {
-    for text in ["load", "dom", "network", "settled", "still", "selector:.a", "gone:.b", "delay:5"]
-    {
+    for text in ["load", "dom", "network", "fonts", "frames", "selector:.a", "gone:.b", "5ms"] {
         let wait: WaitFor = text.parse().unwrap();
         assert_eq!(serde_json::to_value(&wait).unwrap(), text);
         assert_eq!(serde_json::from_value::<WaitFor>(text.into()).unwrap(), wait);

@@ -8,6 +8,7 @@
 mod address;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
+mod bsdiff;
 mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
@@ -36,7 +37,9 @@ mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;
+mod pickle;
 mod png;
+mod protocol;
 mod pyjson;
 #[cfg(feature = "cli")]
 mod readme;

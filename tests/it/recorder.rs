@@ -1,14 +1,14 @@
 //! Captures into a store: at once or soon, from pages by a script, from recordings, and from tabs
 //! that the caller drives.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tintype::capture::{Fault, Load, Taken};
+use tintype::capture::{Fault, Item, Load, Taken};
 use tintype::model::config::Environment;
+use tintype::ops::monitor::{Window, metrics};
 use tintype::{
     ArtifactStatus, CaptureConfig, CaptureMode, Context, Draft, Error, PagePart, Recorder,
-    Repository, Status,
+    Repository, Status, Time,
 };
 
 use crate::support::script::{Act, Script};
@@ -246,6 +246,37 @@ fn what_failed_is_listed_and_the_rest_is_stored() {
 }
 
 #[test]
+fn what_a_page_makes_up_costs_nothing_else() {
+    let item = |name: &str, media_type: &str| Item {
+        name: name.into(),
+        media_type: media_type.into(),
+        content: b"x".to_vec(),
+        detail: serde_json::Value::Null,
+    };
+    let long = "x".repeat(10_000_000);
+    let items = vec![
+        item("body-1", "text/plain\u{7}; charset=\u{0}"),
+        item("body-1", "text/plain"),
+        item("../../etc/passwd\n", "text/plain"),
+        item(&long, &long),
+    ];
+    let repo = Repository::temporary().unwrap();
+    let mut page = Script::new()
+        .on(PagePart::Bodies, Act::Give(Ok(Taken::Several(items))))
+        .on(PagePart::Html, Act::Give(Err(Fault::Refused(long.clone()))))
+        .url(&format!("http://long.example/{long}"));
+    let config = CaptureConfig::debug();
+    let captured = Recorder::new(&repo).capture(&mut page, &place(), &config).unwrap();
+    assert_eq!(captured.status, Status::Partial);
+    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let body = snapshot.artifact("body-1").unwrap();
+    assert_eq!((body.media_type.as_str(), body.bytes), ("application/octet-stream", 1));
+    assert!(snapshot.artifact("text.txt").unwrap().hash.is_some());
+    assert!(snapshot.user_info["url"].as_str().unwrap().len() < 10_000);
+    assert!(snapshot.artifact("page.html").unwrap().reason.as_ref().unwrap().len() < 10_000);
+}
+
+#[test]
 fn a_page_that_did_not_load_is_stored_as_evidence() {
     let repo = Repository::temporary().unwrap();
     let mut page = Script::new().load(Load::Failed);
@@ -254,6 +285,61 @@ fn a_page_that_did_not_load_is_stored_as_evidence() {
     let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
     assert_eq!(snapshot.status, Status::Failed);
     assert_eq!(snapshot.description.as_deref(), Some("net::ERR_SCRIPTED"));
+}
+
+#[test]
+fn metrics_tell_how_captures_went_also_to_another_handle() {
+    let repo = Repository::temporary().unwrap();
+    let recorder = Recorder::new(&repo);
+    repo.create(Draft::text("no capture")).unwrap();
+    let empty = metrics(&repo, &Window::default()).unwrap();
+    assert_eq!((empty.captures, empty.success_rate, empty.collecting), (0, None, None));
+
+    let html = |change: &str| {
+        let html = format!("<p>{}</p>{change}", "a price, a name, a picture ".repeat(300));
+        Act::Give(Ok(Taken::Content(html.into())))
+    };
+    let config = at_once().only([PagePart::Html, PagePart::Console]);
+    for (number, page) in [
+        Script::new().on(PagePart::Html, html("")),
+        Script::new().on(PagePart::Html, html("")),
+        Script::new().on(PagePart::Html, html("changed")),
+        Script::new().on(PagePart::Html, Act::Give(Err(Fault::Crashed))),
+        Script::new().load(Load::Failed),
+    ]
+    .iter_mut()
+    .enumerate()
+    {
+        let draft = Draft::new().context(place()).at(day(number));
+        recorder.capture_as(page, draft, &config).unwrap().wait().unwrap();
+    }
+    let again = Repository::open(repo.path()).unwrap();
+    let all = metrics(&again, &Window::default()).unwrap();
+    assert_eq!(all.captures, 5);
+    assert_eq!(all.statuses["complete"], 3);
+    assert_eq!(all.statuses["minimal"], 1);
+    assert_eq!(all.statuses["failed"], 1);
+    assert_eq!(all.success_rate, Some(0.6));
+    assert_eq!(all.failures["page.html"], 1);
+    assert_eq!(all.artifacts["skipped"], 1);
+    let times = all.collecting.unwrap();
+    assert!(times.p50_ms <= times.p95_ms && times.p95_ms <= times.p99_ms);
+    assert!(times.p99_ms <= times.max_ms);
+    let sizes = all.sizes;
+    let saved = sizes.saved_by_deduplication + sizes.saved_by_deltas + sizes.saved_by_compression;
+    assert!(sizes.saved_by_deduplication > 8_000, "{sizes:?}");
+    assert!(sizes.saved_by_deltas > 8_000, "{sizes:?}");
+    // What is larger compressed than not is counted as it is.
+    assert!(sizes.bytes - sizes.stored.min(sizes.bytes) <= saved, "{sizes:?}");
+
+    let window = Window { since: Some(day(1)), until: Some(day(3)), ..Window::default() };
+    assert_eq!(metrics(&repo, &window).unwrap().captures, 2);
+    let elsewhere = Window { contexts: "other.example".parse().unwrap(), ..Window::default() };
+    assert_eq!(metrics(&repo, &elsewhere).unwrap().captures, 0);
+}
+
+fn day(number: usize) -> Time {
+    format!("2026-01-{:02}", number + 1).parse().unwrap()
 }
 
 #[test]
@@ -277,6 +363,8 @@ fn many_threads_capture_with_one_recorder() {
 
 #[cfg(feature = "chrome")]
 mod chromium {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
     use tintype::capture::Page;
     use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, headless_chrome};
@@ -338,7 +426,9 @@ mod chromium {
         let tab = browser.new_tab().unwrap();
         let mut page = ChromePage::watch(&browser, &tab).unwrap();
         tab.navigate_to(&site.url("/full")).unwrap().wait_until_navigated().unwrap();
-        tab.evaluate("document.body.append('the caller was here'); scrollTo(0, 7)", false).unwrap();
+        let script = "document.body.append('the caller was here'); \
+                      document.body.style.height = '3000px'; scrollTo(0, 7)";
+        tab.evaluate(script, false).unwrap();
         let inside =
             || tab.evaluate("[innerWidth, innerHeight, scrollY] + ''", false).unwrap().value;
         let before = inside();
@@ -390,6 +480,66 @@ mod chromium {
         drop(page);
         tab.navigate_to(&site.url("/plain")).unwrap().wait_until_navigated().unwrap();
         assert!(tab.find_element("p").unwrap().get_inner_text().unwrap().contains("Hello"));
+    }
+
+    #[test]
+    fn both_ways_to_a_page_tell_the_same_of_it() {
+        let site = Site::start();
+        let browser = foreign();
+        for path in ["/full", "/tall", "/net", "/plain"] {
+            let tab = browser.new_tab().unwrap();
+            let mut direct = ChromePage::watch(&browser, &tab).unwrap();
+            let mut through = ChromePage::watch_tab(&tab).unwrap();
+            tab.navigate_to(&site.url(path)).unwrap().wait_until_navigated().unwrap();
+            let drafts = [&mut direct, &mut through].map(|page| drafted(page, &common()));
+            let [direct, through] = &drafts;
+            for name in ["page.html", "view.png", "full.png"] {
+                let same = content(direct, name) == content(through, name);
+                assert!(same, "{path}: {name} differs");
+            }
+            let said = |draft: &Draft| -> Vec<Value> {
+                let artifact =
+                    draft.artifacts().iter().find(|a| a.name().as_str() == "console.jsonl");
+                let content = artifact.and_then(|artifact| artifact.content()).unwrap_or_default();
+                let lines = std::str::from_utf8(content).unwrap().lines();
+                lines
+                    .map(|line| serde_json::from_str::<Value>(line).unwrap())
+                    .map(|line| json!([line["kind"], line["level"], line["text"]]))
+                    .collect()
+            };
+            assert_eq!(said(direct), said(through), "{path}");
+            let asked = |draft: &Draft| -> Vec<Value> {
+                let har: Value = serde_json::from_slice(content(draft, "network.har")).unwrap();
+                let entries = har["log"]["entries"].as_array().unwrap().clone();
+                let told =
+                    |entry: Value| json!([entry["request"]["url"], entry["response"]["status"]]);
+                entries.into_iter().map(told).collect()
+            };
+            assert_eq!(asked(direct), asked(through), "{path}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_hides_nothing() {
+        let site = Site::serve(|request| {
+            let page = "<!DOCTYPE html><title>x</title><p id=p>before</p><script>\
+                        document.title = 'T\\ud800';\
+                        document.body.append('after \\ud83d');\
+                        console.log('said \\udc00', {['\\ud800']: '\\udfff'});\
+                        setTimeout(() => { throw new Error('thrown \\ud800') }, 0);</script>";
+            let html = tiny_http::Header::from_bytes("Content-Type", "text/html").unwrap();
+            let _ = request.respond(tiny_http::Response::from_string(page).with_header(html));
+        });
+        let browser = launch();
+        let mut page = browser.open(&site.url("/")).unwrap();
+        let draft = drafted(&mut page, &common());
+        assert_eq!(draft.chosen_status(), Some(Status::Complete), "{:#}", facts(&draft));
+        assert!(text(&draft, "page.html").contains("after \u{fffd}"));
+        assert_eq!(facts(&draft)["title"], "T\u{fffd}");
+        let said = text(&draft, "console.jsonl");
+        for wanted in ["said \u{fffd}", "thrown \u{fffd}"] {
+            assert!(said.contains(wanted), "{said}");
+        }
     }
 
     #[test]

@@ -33,6 +33,15 @@ fn check(repo: &Repository, versions: &[Version], from: usize) {
     }
 }
 
+fn png_of(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+    out
+}
+
 /// A PNG of a page on which a number changes: filtered rows, as a browser writes them.
 fn picture(n: usize) -> Vec<u8> {
     let (width, height) = (320_u32, 240_u32);
@@ -51,12 +60,7 @@ fn picture(n: usize) -> Vec<u8> {
             pixels.extend([shade, shade.wrapping_sub((x / 40) as u8), shade]);
         }
     }
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_compression(png::Compression::Balanced);
-    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
-    out
+    png_of(width, height, &pixels)
 }
 
 #[test]
@@ -200,12 +204,7 @@ fn noise(seed: u64, changed: usize) -> Vec<u8> {
     for pixel in &mut pixels[changed * 300..changed * 300 + 300] {
         *pixel = pixel.wrapping_add(1 + changed as u8);
     }
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_compression(png::Compression::Balanced);
-    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
-    out
+    png_of(width, height, &pixels)
 }
 
 #[test]

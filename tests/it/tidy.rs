@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 30] = [
+const HOMES: [(&str, &[&str]); 31] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -32,6 +32,7 @@ const HOMES: [(&str, &[&str]); 30] = [
     ("chrono", &["src/model/time.rs"]),
     ("blake3", &["src/codec/"]),
     ("zstd", &["src/codec/"]),
+    ("bzip2", &["src/format/bsdiff.rs"]),
     ("image", &["src/format/image.rs"]),
     ("preflate_rs", &["src/codec/png.rs"]),
     ("crc32fast", &["src/codec/png.rs"]),

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(feature = "chrome")]
+pub use crate::capture::args::Capture;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -147,6 +149,8 @@ pub enum Command {
     Repair(Repair),
     /// Count what the store holds and what that costs
     Stats,
+    /// Tell how captures went: how many, how fast, how whole, and what keeping them costs
+    Metrics(Metrics),
     /// List changes as the log tells of them, the newest first
     Events(Events),
     /// Forget snapshots: those named, or those that rules don't keep
@@ -296,6 +300,22 @@ pub struct List {
     /// List forgotten ones, which can be had back, instead
     #[arg(long)]
     pub forgotten: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  tintype metrics --since 2026-01-01
+  tintype metrics --context 'shop.example/*/login' --json")]
+pub struct Metrics {
+    /// Only captures in contexts like this; * is any value of its part
+    #[arg(long, value_name = "PATTERN", default_value_t)]
+    pub context: Pattern,
+    /// Only taken then or later
+    #[arg(long, value_name = "T")]
+    pub since: Option<Time>,
+    /// Only taken before
+    #[arg(long, value_name = "T")]
+    pub until: Option<Time>,
 }
 
 #[derive(Args)]
@@ -536,38 +556,13 @@ pub enum DiffFormat {
 
 #[cfg(feature = "chrome")]
 #[derive(Args)]
-#[command(after_help = "Examples:
-  tintype capture https://shop.example/ --context shop.example/home
-  tintype capture $(cat urls.txt) --context shop.example/products --json")]
-pub struct Capture {
-    /// The pages
-    #[arg(required = true, value_name = "URL", value_hint = ValueHint::Url)]
-    pub urls: Vec<String>,
-    #[command(flatten)]
-    pub about: About,
-    /// What to take, as view.png,page.html; everything unless told
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub artifacts: Vec<String>,
-    /// The size of the window
-    #[arg(long, value_name = "WxH", default_value = "1280x800", value_parser = window)]
-    pub window: (u32, u32),
-    /// Wait so many seconds for a page to load; what is there by then is captured
-    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
-    pub timeout: Duration,
-    /// The browser
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
-    pub browser: Option<PathBuf>,
-}
-
-#[cfg(feature = "chrome")]
-#[derive(Args)]
 pub struct Demo {
     /// The browser
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub browser: Option<PathBuf>,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
     if !(0.0..=86_400.0).contains(&seconds) {
         return Err("between 0 and 86400 seconds".to_owned());
@@ -615,12 +610,4 @@ fn field(text: &str) -> Result<(String, Value), String> {
         return Err("the key is empty".to_owned());
     }
     Ok((key.to_owned(), value))
-}
-
-#[cfg(feature = "chrome")]
-fn window(text: &str) -> Result<(u32, u32), String> {
-    let side = |text: &str| text.parse().ok().filter(|side| (1..=10_000).contains(side));
-    text.split_once('x')
-        .and_then(|(width, height)| Some((side(width)?, side(height)?)))
-        .ok_or_else(|| "WIDTHxHEIGHT is needed, each from 1 to 10000".to_owned())
 }

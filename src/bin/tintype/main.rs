@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod forget;
 mod gc;
+mod metrics;
 mod out;
 mod put;
 mod read;
@@ -84,6 +85,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Import(args) => transfer::import(&open()?, &args, out),
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
         Command::Stats => read::stats(&open()?, out),
+        Command::Metrics(args) => metrics::metrics(&open()?, args, out),
         Command::Events(args) => read::events(&open()?, args, out),
         Command::Forget(args) => forget::forget(&open()?, args, out),
         Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),

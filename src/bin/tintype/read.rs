@@ -6,6 +6,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use tintype::model::config::FACTS;
 use tintype::{
     Artifact, ArtifactStatus, ContentReader, Error, EventQuery, Query, Repository, Selector,
     Snapshot, Status, Tag, Time, Version, View,
@@ -231,11 +232,15 @@ fn summary(snapshot: &Snapshot) -> Value {
 
 pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
     let snapshot = repo.read(|view| view.get(&view.resolve(version)?))?;
+    let capture = facts_of(repo, &snapshot, out);
     if out.json {
         let mut object = summary(&snapshot);
         object["user_info"] = json!(snapshot.user_info);
         object["based_on"] = json!(snapshot.based_on);
         object["artifacts"] = json!(snapshot.artifacts);
+        if let Some(capture) = capture {
+            object["facts"] = capture;
+        }
         out.object(object)?;
         return Ok(Done::Ok);
     }
@@ -258,6 +263,7 @@ pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         facts.push(("info", format!("{} = {}", plain(key), plain(&value))));
     }
+    facts.extend(capture.iter().flat_map(told));
     for (name, value) in facts {
         out.line(format!("{} {value}", out.paint(DIM, &format!("{name:<11}"))))?;
     }
@@ -269,6 +275,58 @@ pub fn show(repo: &Repository, version: &Selector, out: &Out) -> Run {
         out.line(if at == 0 { out.paint(BOLD, &line) } else { line })?;
     }
     Ok(Done::Ok)
+}
+
+/// What is known about a capture; nothing for a snapshot of another kind, and where it can't be read,
+/// which costs no more than this.
+fn facts_of(repo: &Repository, snapshot: &Snapshot, out: &Out) -> Option<Value> {
+    snapshot.artifact(FACTS).filter(|facts| facts.hash.is_some())?;
+    match repo.content(&snapshot.version, FACTS) {
+        Ok(content) => serde_json::from_slice(&content).ok(),
+        Err(error) => {
+            out.warn(FACTS, &error);
+            None
+        }
+    }
+}
+
+/// The facts of a capture that a person looks for first; all of them are in the artifact.
+fn told(facts: &Value) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| match value {
+        Value::String(text) => plain(text),
+        value => plain(&value.to_string()),
+    };
+    let mut told = Vec::new();
+    for (name, field) in [
+        ("title", "title"),
+        ("went to", "final_url"),
+        ("load", "load"),
+        ("browser", "browser"),
+        ("through", "channel"),
+    ] {
+        if !facts[field].is_null() {
+            told.push((name, text(&facts[field])));
+        }
+    }
+    let config = &facts["config"];
+    if config.is_object() {
+        let selector = match config["selector"].as_str() {
+            Some(selector) => format!(", {}", plain(selector)),
+            None => String::new(),
+        };
+        told.push(("mode", text(&config["mode"]) + &selector));
+    }
+    for wait in facts["waits"].as_array().into_iter().flatten() {
+        let met = if wait["met"] == true { "came" } else { "did not come" };
+        told.push(("waited for", format!("{} {met}, {} ms", text(&wait["what"]), wait["took_ms"])));
+    }
+    for rescue in facts["rescues"].as_array().into_iter().flatten() {
+        told.push(("rescued", text(rescue)));
+    }
+    for (rule, count) in facts["redacted"].as_object().into_iter().flatten() {
+        told.push(("redacted", format!("{count} {}", plain(rule))));
+    }
+    told
 }
 
 fn row(artifact: &Artifact) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::cdp::Numbered;
-use crate::format::protocol::ProtocolEvent;
+use crate::format::protocol::{self, ProtocolEvent};
 use crate::model::time::Time;
 
 /// How much of one kind of event is kept: so many bytes of the first, and of the last.
@@ -152,7 +152,7 @@ impl EventLog {
                 at: kept.at,
                 session: kept.session.as_ref().to_owned(),
                 method: kept.method.as_ref().to_owned(),
-                params: serde_json::from_str(&kept.params).unwrap_or_default(),
+                params: protocol::read(&kept.params).unwrap_or_default(),
             },
         };
         events.into_iter().map(read).collect()
@@ -160,7 +160,7 @@ impl EventLog {
 }
 
 fn sizes_alone(params: &str) -> Box<str> {
-    let Ok(params) = serde_json::from_str::<Value>(params) else { return "{}".into() };
+    let Ok(params) = protocol::read(params) else { return "{}".into() };
     let kept = ["requestId", "timestamp", "dataLength", "encodedDataLength"];
     let kept = kept.map(|name| (name.to_owned(), params[name].clone()));
     Value::Object(kept.into_iter().collect()).to_string().into()

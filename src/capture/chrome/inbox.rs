@@ -10,7 +10,7 @@ use super::cdp::{Call, Numbered, Reflex};
 use super::events::EventLog;
 use super::lock::lock;
 use crate::capture::Fault;
-use crate::format::protocol::ProtocolEvent;
+use crate::format::protocol::{self, ProtocolEvent};
 use crate::model::time::{Stopwatch, Time};
 
 /// Answers for whoever waits, events for the [log](EventLog).
@@ -50,7 +50,7 @@ impl Inbox {
         state.log.record(at, &session, &method, params);
         state.crashed |= method == "Inspector.targetCrashed" && session.is_empty();
         if !state.reflexes.is_empty() && may_need_an_answer(&method) {
-            let params = serde_json::from_str(params).unwrap_or_default();
+            let params = protocol::read(params).unwrap_or_default();
             let event = ProtocolEvent { at, session, method, params };
             calls = state.reflexes.iter_mut().flat_map(|reflex| reflex(&event)).collect();
         }

@@ -93,8 +93,8 @@ impl ChromePage {
                     self.until(&mut progress, watch, timeout, |seen| seen.read)
                 }
                 WaitFor::NetworkQuiet => self.quiet(&mut progress, cap),
-                WaitFor::Settled => self.settled(),
-                WaitFor::Still => self.still(&mut progress, cap),
+                WaitFor::Fonts => self.settled(),
+                WaitFor::Frames => self.still(&mut progress, cap),
                 WaitFor::Selector(css) => self.found(&mut progress, css, true, cap, &mut why),
                 WaitFor::Gone(css) => self.found(&mut progress, css, false, cap, &mut why),
                 WaitFor::Delay(delay) => self.pause(&mut progress, *delay).map(|()| true),

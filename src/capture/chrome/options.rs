@@ -136,7 +136,7 @@ impl Default for PageOptions {
             headers: Vec::new(),
             cookies: Vec::new(),
             load_timeout: None,
-            waits: vec![WaitFor::Load, WaitFor::Settled],
+            waits: vec![WaitFor::Load, WaitFor::Fonts],
             wait_timeout: Duration::from_secs(5),
             addresses: AddressPolicy::default(),
         }
@@ -305,9 +305,9 @@ pub enum WaitFor {
     /// count.
     NetworkQuiet,
     /// Its fonts are there and two frames were drawn. Half a second at most.
-    Settled,
+    Fonts,
     /// Two pictures of the window in a row are the same.
-    Still,
+    Frames,
     /// There is an element that this CSS selector finds.
     Selector(String),
     /// There is none.
@@ -316,18 +316,18 @@ pub enum WaitFor {
     Delay(Duration),
 }
 
-/// `load`, `dom`, `network`, `settled`, `still`, `selector:CSS`, `gone:CSS`, `delay:MILLISECONDS`.
+/// `load`, `dom`, `network`, `fonts`, `frames`, `selector:CSS`, `gone:CSS`, `500ms`.
 impl fmt::Display for WaitFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WaitFor::Load => f.pad("load"),
             WaitFor::DomContentLoaded => f.pad("dom"),
             WaitFor::NetworkQuiet => f.pad("network"),
-            WaitFor::Settled => f.pad("settled"),
-            WaitFor::Still => f.pad("still"),
+            WaitFor::Fonts => f.pad("fonts"),
+            WaitFor::Frames => f.pad("frames"),
             WaitFor::Selector(selector) => write!(f, "selector:{selector}"),
             WaitFor::Gone(selector) => write!(f, "gone:{selector}"),
-            WaitFor::Delay(delay) => write!(f, "delay:{}", delay.as_millis()),
+            WaitFor::Delay(delay) => write!(f, "{}ms", delay.as_millis()),
         }
     }
 }
@@ -340,21 +340,20 @@ impl FromStr for WaitFor {
         let wait = match text.split_once(':') {
             Some(("selector", selector)) => WaitFor::Selector(selector.to_owned()),
             Some(("gone", selector)) => WaitFor::Gone(selector.to_owned()),
-            Some(("delay", millis)) => match millis.parse() {
-                Ok(millis) => WaitFor::Delay(Duration::from_millis(millis)),
-                Err(_) => return Err(Error::invalid("wait", text, "milliseconds are needed")),
-            },
             _ => match text {
                 "load" => WaitFor::Load,
                 "dom" => WaitFor::DomContentLoaded,
                 "network" => WaitFor::NetworkQuiet,
-                "settled" => WaitFor::Settled,
-                "still" => WaitFor::Still,
-                _ => {
-                    let known = "load, dom, network, settled, still, selector:CSS, gone:CSS, \
-                                 delay:MILLISECONDS";
-                    return Err(Error::invalid("wait", text, format!("known are {known}")));
-                }
+                "fonts" => WaitFor::Fonts,
+                "frames" => WaitFor::Frames,
+                _ => match text.strip_suffix("ms").map(str::parse) {
+                    Some(Ok(millis)) => WaitFor::Delay(Duration::from_millis(millis)),
+                    _ => {
+                        let known = "load, dom, network, fonts, frames, selector:CSS, gone:CSS, \
+                                     500ms";
+                        return Err(Error::invalid("wait", text, format!("known are {known}")));
+                    }
+                },
             },
         };
         wait.check()?;
@@ -656,16 +655,15 @@ mod tests {
             "load",
             "dom",
             "network",
-            "settled",
-            "still",
+            "fonts",
+            "frames",
             "selector:a:hover > b",
             "gone:.spinner",
-            "delay:250",
+            "250ms",
         ] {
             assert_eq!(text.parse::<WaitFor>().unwrap().to_string(), text);
         }
-        for bad in ["", "loaded", "selector:", "gone: ", "delay:x", "delay:-1", "delay:99999999999"]
-        {
+        for bad in ["", "loaded", "selector:", "gone: ", "ms", "-1ms", "1s", "99999999999ms"] {
             assert!(bad.parse::<WaitFor>().is_err(), "{bad}");
         }
         let header: Header = "X-Key:  s3cr3t ".parse().unwrap();

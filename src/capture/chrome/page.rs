@@ -250,7 +250,11 @@ impl Page for ChromePage {
             }
             PagePart::FullPng => {
                 self.rouse()?;
-                parts::full_png(&mut *self.cdp, viewport, watch.left_of(within))
+                let taken = parts::full_png(&mut *self.cdp, viewport, watch.left_of(within));
+                if self.facts.watched_since.is_some() {
+                    self.bring_back_scroll_bars();
+                }
+                taken
             }
             PagePart::Console => {
                 let lines = console::lines(&self.events());

@@ -21,6 +21,7 @@ use super::cdp::{Cdp, Numbered, Reflex};
 use super::inbox::Inbox;
 use super::lock::lock;
 use crate::capture::Fault;
+use crate::format::protocol;
 use crate::model::time::{Clock, SystemClock};
 
 /// The largest message that is read. A picture of a page of the largest size that is taken is
@@ -88,12 +89,8 @@ struct Incoming<'a> {
     params: Option<&'a RawValue>,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    message: String,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 impl Socket {
@@ -216,8 +213,8 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
             return Ok(());
         }
         let answer = match (message.error, message.result) {
-            (Some(error), _) => Err(Fault::Refused(error.message)),
-            (None, Some(result)) => serde_json::from_str(result.get()).map_err(unfit),
+            (Some(error), _) => Err(refusal(error.get())),
+            (None, Some(result)) => protocol::read(result.get()).map_err(unfit),
             (None, None) => Ok(Value::Null),
         };
         inbox.answer(id, answer);
@@ -230,6 +227,11 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
         lock(writer).write(&call.session, call.method, &call.params)?;
     }
     Ok(())
+}
+
+fn refusal(error: &str) -> Fault {
+    let error = protocol::read(error).unwrap_or_default();
+    Fault::Refused(error["message"].as_str().unwrap_or("it does not say why").to_owned())
 }
 
 impl Cdp for Socket {

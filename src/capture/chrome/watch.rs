@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headless_chrome::browser::tab::Tab as CrateTab;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cdp::Cdp;
+use super::load::WORLD;
 use super::page::ChromePage;
 use super::replay::Replay;
 use super::socket::Socket;
@@ -117,22 +118,48 @@ impl ChromePage {
             self.loader = frame["loaderId"].as_str().unwrap_or_default().to_owned();
             self.facts.url = frame["url"].as_str().unwrap_or_default().to_owned();
         }
-        let Ok(metrics) = self.cdp.call("Page.getLayoutMetrics", json!({}), ASK_MAX) else {
-            return;
-        };
-        let side = |name: &str| metrics["cssLayoutViewport"][name].as_f64().unwrap_or(0.0) as u32;
-        let (css, device) = (
-            &metrics["cssLayoutViewport"]["clientWidth"],
-            &metrics["layoutViewport"]["clientWidth"],
-        );
-        let device_scale = match (css.as_f64(), device.as_f64()) {
-            (Some(css), Some(device)) if css > 0.0 && device > 0.0 => device / css,
-            _ => 1.0,
-        };
-        let viewport =
-            Viewport { width: side("clientWidth"), height: side("clientHeight"), device_scale };
-        self.viewport = viewport;
-        self.facts.viewport = Some(viewport);
+        if let Some(viewport) = self.window() {
+            self.viewport = viewport;
+            self.facts.viewport = Some(viewport);
+        }
+    }
+
+    /// The inside of the window, scroll bars included: what a picture of it has.
+    fn window(&mut self) -> Option<Viewport> {
+        let told = self.ask_in_our_world("[innerWidth, innerHeight, devicePixelRatio]")?;
+        let side = |at: usize| told[at].as_f64().filter(|side| *side > 0.0);
+        Some(Viewport { width: side(0)? as u32, height: side(1)? as u32, device_scale: side(2)? })
+    }
+
+    /// Lets the scroll bars of a page come back that somebody else drives. A picture of the whole page
+    /// hides them, and Chromium 156 looks for them again only when something makes it; without that the
+    /// page stays wider than it was.
+    ///
+    /// A style sheet of our own comes and goes, which no observer of the page is told of.
+    pub(super) fn bring_back_scroll_bars(&mut self) {
+        let script = "(() => { \
+             const sheet = new CSSStyleSheet(); \
+             sheet.replaceSync(':root { overflow: hidden !important }'); \
+             document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet]; \
+             document.documentElement.getBoundingClientRect(); \
+             document.adoptedStyleSheets = \
+                 document.adoptedStyleSheets.filter(other => other !== sheet); \
+             document.documentElement.getBoundingClientRect(); \
+             })()";
+        let _ = self.ask_in_our_world(script);
+    }
+
+    /// What a script gives in a world of our own, out of reach of the page's scripts.
+    fn ask_in_our_world(&mut self, script: &str) -> Option<Value> {
+        let asked = json!({ "frameId": self.frame, "worldName": WORLD });
+        let world = self.cdp.call("Page.createIsolatedWorld", asked, ASK_MAX).ok()?;
+        let asked = json!({
+            "expression": script,
+            "contextId": world["executionContextId"],
+            "returnByValue": true,
+        });
+        let mut answer = self.cdp.call("Runtime.evaluate", asked, ASK_MAX).ok()?;
+        Some(answer["result"]["value"].take())
     }
 }
 

@@ -18,17 +18,24 @@ pub enum Act {
 pub struct Script {
     acts: HashMap<PagePart, Act>,
     load: Load,
+    url: String,
     /// What it was asked for, and how much time it was given.
     pub asked: Vec<(PagePart, Duration)>,
 }
 
 impl Script {
     pub fn new() -> Self {
-        Script { acts: HashMap::new(), load: Load::Loaded, asked: Vec::new() }
+        let url = "http://scripted.example/".into();
+        Script { acts: HashMap::new(), load: Load::Loaded, url, asked: Vec::new() }
     }
 
     pub fn on(mut self, part: PagePart, act: Act) -> Self {
         self.acts.insert(part, act);
+        self
+    }
+
+    pub fn url(mut self, url: &str) -> Self {
+        self.url = url.into();
         self
     }
 
@@ -41,12 +48,7 @@ impl Script {
 impl Page for Script {
     fn facts(&mut self) -> Facts {
         let load_error = (self.load == Load::Failed).then(|| "net::ERR_SCRIPTED".to_owned());
-        Facts {
-            url: "http://scripted.example/".into(),
-            load: self.load,
-            load_error,
-            ..Facts::default()
-        }
+        Facts { url: self.url.clone(), load: self.load, load_error, ..Facts::default() }
     }
 
     fn take(

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tintype::capture::chrome::{Browser, BrowserOptions};
+use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
 use tintype::ops::compare;
 use tintype::ops::verify::{self, Depth};
-use tintype::{CaptureConfig, Context, Draft, Error, Recorder, Repository, Snapshot, Version};
+use tintype::{
+    CaptureConfig, CaptureMode, Context, Draft, Error, Recorder, Repository, Snapshot, Version,
+};
 
 use crate::args::{Demo, Global};
 use crate::diff;
@@ -105,7 +108,10 @@ fn visit(
     let context: Context = "shop.example/products/list".parse()?;
     let mut page = browser.open(shop.url())?;
     let draft = Draft::new().context(context);
-    let draft = Recorder::new(repo).draft(&mut page, draft, &CaptureConfig::default())?;
+    // The page, and what the scraper looks for in it.
+    let config = CaptureConfig::new(CaptureMode::Both, Some(SELECTOR))?;
+    let draft = Recorder::new(repo).draft(&mut page, draft, &config)?;
+    let ledger = ledger(&draft);
     let products = products(&draft);
     let draft = match &products {
         Some(_) => draft.tag("good")?,
@@ -145,7 +151,31 @@ fn visit(
         vec![kept.name.to_string(), size(kept.bytes), size(new), how]
     }));
     table(&rows).iter().try_for_each(|line| out.line(format!("  {line}")))?;
+    if products.is_none() {
+        nearest(&ledger, out)?;
+    }
     Ok(Visit { page: page.version, data: data.map(|data| data.version) })
+}
+
+/// What became of each artifact, as the facts of a capture tell it.
+fn ledger(draft: &Draft) -> Vec<Value> {
+    let facts = draft.artifacts().iter().find(|part| part.name().as_str() == FACTS);
+    let facts = facts.and_then(|facts| serde_json::from_slice::<Value>(facts.content()?).ok());
+    facts
+        .and_then(|mut facts| facts["ledger"].as_array_mut().map(std::mem::take))
+        .unwrap_or_default()
+}
+
+/// How far the selector still leads into the page, where it finds nothing any more.
+fn nearest(ledger: &[Value], out: &Out) -> Result<(), Failure> {
+    let element = ledger.iter().find(|line| line["name"] == "element.html");
+    let path =
+        element.and_then(|line| line["detail"]["path"].as_array()).map_or(&[][..], Vec::as_slice);
+    for step in path {
+        let selector = step["selector"].as_str().unwrap_or_default();
+        out.line(format!("  {} finds {}", plain(selector), step["matched"]))?;
+    }
+    Ok(())
 }
 
 /// What a scraper makes of the page: names and prices from its HTML, as the selector finds them.

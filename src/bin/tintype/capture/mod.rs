@@ -1,0 +1,269 @@
+//! `capture`: pages into the store, one browser for all of them.
+
+pub mod args;
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use tintype::capture::Page;
+use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage};
+use tintype::model::config::FACTS;
+use tintype::model::time::Stopwatch;
+use tintype::{CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, Repository, Status};
+
+use crate::out::{Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
+use crate::put::about;
+use args::{Capture, Choice};
+
+/// The address that stands for standard input.
+const STDIN: &str = "-";
+/// What the address of a page, rather than of a browser, has in it.
+const PAGE_PATH: &str = "/devtools/page/";
+
+pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
+    let config = config(&args)?;
+    if args.about.at.is_some() && args.urls.len() > 1 {
+        out.note("--at gives the same time to each of the captures");
+    }
+    let mut work = Work {
+        repo,
+        recorder: Recorder::new(repo),
+        config,
+        args: &args,
+        out,
+        bar: out.progress(args.urls.len() as u64, "pages"),
+        kept: 0,
+        failed: 0,
+    };
+    match args.browser.connect.as_deref().filter(|address| address.contains(PAGE_PATH)) {
+        Some(address) => {
+            if !args.urls.is_empty() {
+                return Err(Failure::Usage(
+                    "--connect names a page, which is captured as it stands: no URL can be given \
+                     with it"
+                        .to_owned(),
+                ));
+            }
+            let watch = Stopwatch::start();
+            let mut page = ChromePage::watch_at(address)?;
+            work.take(&mut page, address, watch)?;
+        }
+        None => work.open_all()?,
+    }
+    work.bar.finish_and_clear();
+    Ok(match (work.kept, work.failed) {
+        (_, 0) => Done::Ok,
+        (0, _) => Done::Failed,
+        _ => Done::InPart,
+    })
+}
+
+/// The configuration that the arguments come to.
+fn config(args: &Capture) -> Result<CaptureConfig, Failure> {
+    let mut config =
+        args.preset.map_or_else(CaptureConfig::default, CaptureConfig::for_environment);
+    let mode = args.mode.unwrap_or(config.mode());
+    config = config.of(mode, args.selector.as_deref())?;
+    let only: Vec<_> = args
+        .artifacts
+        .iter()
+        .filter_map(|choice| match choice {
+            Choice::Only(part) => Some(*part),
+            Choice::With(_) | Choice::Without(_) => None,
+        })
+        .collect();
+    if !only.is_empty() {
+        config = config.only(only.iter().copied());
+    }
+    for choice in &args.artifacts {
+        config = match choice {
+            Choice::Only(_) => config,
+            Choice::With(part) => config.with(*part),
+            Choice::Without(part) => config.without(*part),
+        };
+    }
+    if let Some(part) = only.iter().find(|part| part.is_of_the_element())
+        && args.selector.is_none()
+    {
+        return Err(Failure::Usage(format!("{} needs a --selector", part.artifact_name())));
+    }
+    config.time_box = args.time_box;
+    config.redact = !args.no_redact;
+    config.mask.clone_from(&args.mask);
+    // The time that is told is the time until it is durable.
+    config.async_save = false;
+    Ok(config)
+}
+
+/// Captures, one after the other.
+struct Work<'a> {
+    repo: &'a Repository,
+    recorder: Recorder,
+    config: CaptureConfig,
+    args: &'a Capture,
+    out: &'a Out,
+    bar: ProgressBar,
+    kept: u64,
+    failed: u64,
+}
+
+impl Work<'_> {
+    fn open_all(&mut self) -> Result<(), Failure> {
+        let browser = Browser::launch(BrowserOptions {
+            executable: self.args.browser.browser.clone(),
+            window: self.args.page.window,
+            load_timeout: self.args.page.timeout,
+            ..BrowserOptions::default()
+        })?;
+        let several = self.args.urls.len() > 1 || self.args.urls.iter().any(|url| url == STDIN);
+        for url in &self.args.urls {
+            if url != STDIN {
+                self.open(&browser, url, several)?;
+                continue;
+            }
+            for line in std::io::stdin().lock().lines() {
+                let line = line?;
+                if !line.trim().is_empty() {
+                    self.open(&browser, line.trim(), several)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, browser: &Browser, url: &str, several: bool) -> Result<(), Failure> {
+        self.bar.set_message(plain(url));
+        let watch = Stopwatch::start();
+        match browser.open(url) {
+            Ok(mut page) => self.take(&mut page, url, watch)?,
+            // What befalls the browser befalls all that follow.
+            Err(error @ Error::Invalid { what: "address", .. }) if several => {
+                self.failed += 1;
+                self.bar.suspend(|| self.out.warn(url, &error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    fn take(&mut self, page: &mut dyn Page, url: &str, watch: Stopwatch) -> Result<(), Failure> {
+        let draft = about(Draft::new(), &self.args.about)?;
+        let draft = self.recorder.draft(page, draft, &self.config)?;
+        let taken = store(self.repo, draft)?;
+        if taken.status == Status::Failed {
+            self.failed += 1;
+        }
+        self.kept += 1;
+        self.bar.suspend(|| tell(url, &taken, watch.elapsed(), self.out))
+    }
+}
+
+/// What storing a capture came to, with what the draft knew.
+struct Taken {
+    receipt: Receipt,
+    status: Status,
+    facts: Value,
+    ledger: Vec<Value>,
+    lacks: Vec<String>,
+}
+
+fn store(repo: &Repository, draft: Draft) -> tintype::Result<Taken> {
+    let status = draft.chosen_status().unwrap_or(Status::Complete);
+    let parts: Vec<DraftArtifact> = draft.artifacts().to_vec();
+    let facts = parts.iter().find(|part| part.name().as_str() == FACTS);
+    let facts: Value =
+        facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok()).unwrap_or_default();
+    let receipt = repo.store(draft)?;
+    let kept =
+        |part: &DraftArtifact| receipt.artifacts.iter().find(|kept| kept.name == *part.name());
+    let ledger = parts
+        .iter()
+        .map(|part| {
+            let mut line = json!({"name": part.name(), "status": part.status()});
+            if let Some(kept) = kept(part) {
+                line["hash"] = json!(kept.hash);
+                line["bytes"] = json!(kept.bytes);
+                line["stored"] = json!(kept.stored);
+                line["base"] = json!(kept.base);
+                line["deduplicated"] = json!(kept.deduplicated);
+            }
+            if let Some(reason) = part.reason() {
+                line["reason"] = json!(reason);
+            }
+            line
+        })
+        .collect();
+    let lacks = parts
+        .iter()
+        .filter_map(|part| {
+            Some(format!("{} {}: {}", part.name(), part.status().as_str(), part.reason()?))
+        })
+        .collect();
+    Ok(Taken { receipt, status, facts, ledger, lacks })
+}
+
+fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failure> {
+    let took_ms = took.as_millis() as u64;
+    let facts = &taken.facts;
+    if out.json {
+        return out.object(json!({
+            "version": taken.receipt.version,
+            "url": url,
+            "final_url": facts["final_url"],
+            "http_status": facts["http_status"],
+            "title": facts["title"],
+            "status": taken.status,
+            "load_error": facts["load_error"],
+            "duration_ms": took_ms,
+            "redacted": facts["redacted"],
+            "artifacts": taken.ledger,
+        }));
+    }
+    out.line(taken.receipt.version.as_str())?;
+    let color = match taken.status {
+        Status::Complete => GREEN,
+        Status::Failed => RED,
+        _ => YELLOW,
+    };
+    let sum = |size: fn(&tintype::Kept) -> u64| taken.receipt.artifacts.iter().map(size).sum();
+    let new = |kept: &tintype::Kept| if kept.deduplicated { 0 } else { kept.stored };
+    let answer = facts["http_status"].as_u64().map_or(String::new(), |code| format!(" {code},"));
+    out.note(format!(
+        "  {} {}:{answer} {} of {}, {} kept, {took_ms} ms",
+        out.paint(color, taken.status.as_str()),
+        plain(url),
+        count(taken.receipt.artifacts.len() as u64, "artifact"),
+        size(sum(|kept| kept.bytes)),
+        size(sum(new)),
+    ));
+    for (word, text) in [("title", "title"), ("why", "load_error")] {
+        if let Some(text) = facts[text].as_str().filter(|text| !text.is_empty()) {
+            out.note(format!("  {word}: {}", plain(text)));
+        }
+    }
+    for wait in facts["waits"].as_array().into_iter().flatten() {
+        if wait["met"] == false {
+            let what = wait["what"].as_str().unwrap_or_default();
+            out.note(format!("  waited in vain for: {} ({} ms)", plain(what), wait["took_ms"]));
+        }
+    }
+    for rescue in facts["rescues"].as_array().into_iter().flatten() {
+        out.note(format!("  {}", plain(rescue.as_str().unwrap_or_default())));
+    }
+    let redacted: Vec<String> = facts["redacted"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(rule, count)| format!("{count} {}", plain(rule)))
+        .collect();
+    if !redacted.is_empty() {
+        out.note(format!("  redacted: {}", redacted.join(", ")));
+    }
+    for lack in &taken.lacks {
+        out.note(format!("  {}", plain(lack)));
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! Pickles as JSON: as Python writes it, and with tags for what JSON can't hold.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Id, Made, Node, Pickle, RENDERED_DEPTH_MAX, RENDERED_MAX};
+
+impl Pickle {
+    /// What Python's `json.dumps` gives for the value, with its order and its separators; nothing where
+    /// it would refuse it, or where it would not come back as it is: tuples, names that are no texts,
+    /// bytes, objects. `NaN` and half surrogate pairs are written as Python writes them.
+    pub fn json(&self) -> Option<String> {
+        self.json_of(self.root)
+    }
+
+    /// The same of a value within it.
+    pub fn json_of(&self, id: Id) -> Option<String> {
+        let mut writer = Writer { pickle: self, out: String::new(), left: RENDERED_MAX };
+        writer.value(id, 0)?;
+        Some(writer.out)
+    }
+
+    /// The value as JSON that tells what JSON can't hold: an object with one member whose name begins
+    /// with `$` stands for it.
+    ///
+    /// | in Python | here |
+    /// |---|---|
+    /// | tuple, set, frozenset | `{"$tuple": […]}`, `{"$set": […]}`, `{"$frozenset": […]}` |
+    /// | bytes, bytearray | `{"$bytes": "hex"}`, `{"$bytearray": "hex"}` |
+    /// | integers beyond 64 bits | `{"$int": "digits"}` |
+    /// | NaN, infinities | `{"$float": "nan"}`, `"inf"`, `"-inf"` |
+    /// | a text with half a surrogate pair | `{"$text": "UTF-16 units in hex"}` |
+    /// | a dict with names that are no texts, or that begin with `$` | `{"$dict": [[name, value], …]}` |
+    /// | a name that would be imported | `{"$global": "module name"}` |
+    /// | what would be called | `{"$object": {"by": …, "arguments": …, "state": …, "items": …, "entries": …}}` |
+    /// | what is within itself, or beyond the limits | `{"$cycle": place}`, `{"$omitted": place}` |
+    pub fn tagged(&self) -> Value {
+        let mut tagger = Tagger { pickle: self, above: Vec::new(), left: RENDERED_MAX };
+        tagger.value(self.root)
+    }
+}
+
+/// The units of UTF-16 of a text that is UTF-8 with half surrogate pairs as if they were characters.
+fn utf16(text: &[u8]) -> Vec<u16> {
+    let mut units = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(valid) => valid,
+            Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        units.extend(valid.encode_utf16());
+        rest = &rest[valid.len()..];
+        match rest {
+            [0xed, high @ 0xa0..=0xbf, low @ 0x80..=0xbf, after @ ..] => {
+                units.push(0xd000 | u16::from(high & 0x3f) << 6 | u16::from(low & 0x3f));
+                rest = after;
+            }
+            [_, after @ ..] => {
+                units.push(0xfffd);
+                rest = after;
+            }
+            [] => {}
+        }
+    }
+    units
+}
+
+/// Writes JSON as Python's `json.dumps` does.
+struct Writer<'p> {
+    pickle: &'p Pickle,
+    out: String,
+    left: usize,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, id: Id, depth: usize) -> Option<()> {
+        self.left = self.left.checked_sub(1)?;
+        if depth > RENDERED_DEPTH_MAX {
+            return None;
+        }
+        match self.pickle.node(id) {
+            Node::None => self.out += "null",
+            Node::Bool(true) => self.out += "true",
+            Node::Bool(false) => self.out += "false",
+            Node::Int(digits) => self.out += digits,
+            Node::Float(number) => self.out += &float(*number),
+            Node::Text(text) => self.text(text),
+            Node::List(items) => {
+                self.out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        self.out += ", ";
+                    }
+                    self.value(*item, depth + 1)?;
+                }
+                self.out.push(']');
+            }
+            Node::Dict(entries) => {
+                self.out.push('{');
+                for (at, (name, value)) in self.last_of_each(entries)?.into_iter().enumerate() {
+                    if at > 0 {
+                        self.out += ", ";
+                    }
+                    let Node::Text(name) = self.pickle.node(name) else { return None };
+                    self.text(name);
+                    self.out += ": ";
+                    self.value(value, depth + 1)?;
+                }
+                self.out.push('}');
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The entries of a dict: a name that is set again keeps its place and gets the new value.
+    fn last_of_each(&self, entries: &[(Id, Id)]) -> Option<Vec<(Id, Id)>> {
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        let mut kept: Vec<(Id, Id)> = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let Node::Text(text) = self.pickle.node(*name) else { return None };
+            match places.get(text.as_slice()) {
+                Some(place) => kept[*place].1 = *value,
+                None => {
+                    places.insert(text, kept.len());
+                    kept.push((*name, *value));
+                }
+            }
+        }
+        Some(kept)
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.out.push('"');
+        for unit in utf16(text) {
+            match unit {
+                0x22 => self.out += "\\\"",
+                0x5c => self.out += "\\\\",
+                0x0a => self.out += "\\n",
+                0x0d => self.out += "\\r",
+                0x09 => self.out += "\\t",
+                0x08 => self.out += "\\b",
+                0x0c => self.out += "\\f",
+                0x20..=0x7e => self.out.push(char::from(unit as u8)),
+                _ => self.out += &format!("\\u{unit:04x}"),
+            }
+        }
+        self.out.push('"');
+    }
+}
+
+/// A number as Python's `repr` writes it: the fewest digits that mean it, an exponent of two digits at
+/// least from 1e16 on and below 1e-4.
+fn float(number: f64) -> String {
+    if number.is_nan() {
+        return "NaN".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if number != 0.0 && !(-4..16).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{digits}e{sign}{:02}", exponent.abs());
+    }
+    let plain = format!("{number}");
+    if plain.contains('.') { plain } else { plain + ".0" }
+}
+
+/// Writes JSON that tells what JSON can't hold.
+struct Tagger<'p> {
+    pickle: &'p Pickle,
+    /// What is being written, from the root down.
+    above: Vec<Id>,
+    left: usize,
+}
+
+impl Tagger<'_> {
+    fn value(&mut self, id: Id) -> Value {
+        if self.above.contains(&id) {
+            return json!({ "$cycle": id });
+        }
+        if self.left == 0 || self.above.len() >= RENDERED_DEPTH_MAX / 3 {
+            return json!({ "$omitted": id });
+        }
+        self.left -= 1;
+        self.above.push(id);
+        let value = self.tagged(self.pickle.node(id));
+        self.above.pop();
+        value
+    }
+
+    fn tagged(&mut self, node: &Node) -> Value {
+        match node {
+            Node::None => Value::Null,
+            Node::Bool(value) => json!(value),
+            Node::Int(digits) => match (digits.parse::<i64>(), digits.parse::<u64>()) {
+                (Ok(number), _) => json!(number),
+                (_, Ok(number)) => json!(number),
+                _ => json!({ "$int": digits }),
+            },
+            Node::Float(number) if number.is_finite() => json!(number),
+            Node::Float(number) => json!({ "$float": number.to_string().to_lowercase() }),
+            Node::Bytes(bytes) => json!({ "$bytes": hex(bytes) }),
+            Node::ByteArray(bytes) => json!({ "$bytearray": hex(bytes) }),
+            Node::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => json!(text),
+                Err(_) => {
+                    let units: String =
+                        utf16(text).iter().map(|unit| format!("{unit:04x}")).collect();
+                    json!({ "$text": units })
+                }
+            },
+            Node::List(items) => self.list(items),
+            Node::Tuple(items) => json!({ "$tuple": self.list(items) }),
+            Node::Set(items) => json!({ "$set": self.list(items) }),
+            Node::FrozenSet(items) => json!({ "$frozenset": self.list(items) }),
+            Node::Dict(entries) => self.dict(entries),
+            Node::Global { module, name } => json!({ "$global": format!("{module} {name}") }),
+            Node::Made(made) => json!({ "$object": self.made(made) }),
+            Node::Persistent(name) => json!({ "$persistent": self.value(*name) }),
+            Node::Extension(number) => json!({ "$extension": number }),
+            Node::Buffer => json!({ "$buffer": null }),
+        }
+    }
+
+    fn list(&mut self, items: &[Id]) -> Value {
+        items.iter().map(|item| self.value(*item)).collect()
+    }
+
+    fn dict(&mut self, entries: &[(Id, Id)]) -> Value {
+        let mut object = Map::new();
+        let plain = entries
+            .iter()
+            .all(|(name, _)| self.pickle.text(*name).is_some_and(|name| !name.starts_with('$')));
+        if !plain {
+            return json!({ "$dict": self.entries(entries) });
+        }
+        for (name, value) in entries {
+            let value = self.value(*value);
+            object.insert(self.pickle.text(*name).unwrap_or_default().to_owned(), value);
+        }
+        object.into()
+    }
+
+    fn entries(&mut self, entries: &[(Id, Id)]) -> Value {
+        entries.iter().map(|(name, value)| json!([self.value(*name), self.value(*value)])).collect()
+    }
+
+    fn made(&mut self, made: &Made) -> Value {
+        let mut object = Map::new();
+        object.insert("by".into(), self.value(made.by));
+        object.insert("arguments".into(), self.value(made.arguments));
+        for (name, part) in [("named", made.named), ("state", made.state)] {
+            if let Some(part) = part {
+                object.insert(name.into(), self.value(part));
+            }
+        }
+        if !made.items.is_empty() {
+            object.insert("items".into(), self.list(&made.items));
+        }
+        if !made.entries.is_empty() {
+            object.insert("entries".into(), self.entries(&made.entries));
+        }
+        object.into()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
