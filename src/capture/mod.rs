@@ -149,6 +149,9 @@ pub struct Facts {
     pub sandboxed: Option<bool>,
     /// When the address was asked for.
     pub navigated_at: Option<Time>,
+    /// Whether the page was watched before its address was asked for. If not, its requests are
+    /// told by its own record, as far as that goes.
+    pub watched_from_start: bool,
     /// What was waited for before anything was taken, in that order.
     pub waits: Vec<Wait>,
     /// What was done to get at a page that did not answer.

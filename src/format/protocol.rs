@@ -4,6 +4,11 @@ use serde_json::Value;
 
 use crate::model::time::Time;
 
+/// The name of an event that no browser tells: that others stood here and were not kept, since
+/// there were too many. Its parameters are their `kind` (`said`, `network`, `messages`, `steering`)
+/// and their `count`.
+pub const EVENTS_DROPPED: &str = "Tintype.eventsDropped";
+
 /// Something that happened, as the browser told it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProtocolEvent {

@@ -1,6 +1,6 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `capture` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
+//! Those in `capture`, `network` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
 //! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -30,6 +30,8 @@ mod lifecycle;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;
+#[cfg(feature = "chrome")]
+mod network;
 mod png;
 mod pyjson;
 #[cfg(feature = "cli")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::page::{ChromePage, HANG_AFTER};
+use super::world::WORLD;
 use crate::capture::{Fault, Load, Wait, millis};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::time::{Clock, Stopwatch, SystemClock};
@@ -12,8 +13,6 @@ use crate::model::time::{Clock, Stopwatch, SystemClock};
 /// The longest that a page is given to settle after its load event: fonts, two frames. It is
 /// given this by its own timer, and [`HANG_AFTER`] where it does not even run that.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
-/// The name of the world in which our scripts run, out of reach of the page's.
-const WORLD: &str = "tintype";
 
 /// What the events of a page say about its loading.
 enum Step {
@@ -28,6 +27,7 @@ impl ChromePage {
         let watch = Stopwatch::start();
         self.facts.url = url.to_owned();
         self.facts.navigated_at = Some(SystemClock.now());
+        self.facts.watched_from_start = true;
         let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
             Ok(answer) => answer,
             Err(fault) => {

@@ -10,7 +10,9 @@
 //! browser   its life; one socket to it: new pages, closing them
 //! page      one page: its tab, rescue, what is taken of it   one socket to each page
 //! load      going to an address, waiting
-//! parts     HTML and pictures of it
+//! parts     HTML and pictures of it                      world    scripts of our own in it
+//! bodies    bodies of answers and requests
+//! backfill  what is known of a page that nobody watched
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
 //! events    what is kept of them                         (as files: format::console, format::har)
 //! ```
@@ -20,6 +22,8 @@
 //! **Invariant:** each capture has a browser context of its own, so that no cookie, cache or
 //! storage goes from one to the next.
 
+mod backfill;
+mod bodies;
 mod browser;
 mod cdp;
 mod events;
@@ -29,6 +33,7 @@ mod lock;
 mod page;
 mod parts;
 mod socket;
+mod world;
 
 pub use browser::{Browser, BrowserOptions};
 pub use page::ChromePage;

@@ -1,9 +1,13 @@
 //! What several areas' tests need.
 
+#[cfg(feature = "chrome")]
+pub mod chromium;
 pub mod full;
 #[cfg(all(unix, feature = "cli"))]
 pub mod process;
 pub mod script;
+#[cfg(feature = "chrome")]
+pub mod server;
 #[cfg(feature = "cli")]
 pub mod shell;
 #[cfg(feature = "chrome")]
