@@ -58,7 +58,7 @@ impl Default for BrowserOptions {
 pub struct Browser {
     crate_browser: Option<headless_chrome::Browser>,
     link: Arc<Socket>,
-    address: String,
+    pub(super) address: String,
     profile: Option<TempDir>,
     process: Option<u32>,
     options: BrowserOptions,

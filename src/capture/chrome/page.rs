@@ -77,7 +77,7 @@ pub struct ChromePage {
     ours: BTreeSet<String>,
     /// Entries of requests that nobody watched.
     backfilled: Vec<Value>,
-    _tab: Tab,
+    pub(super) _tab: Tab,
 }
 
 impl std::fmt::Debug for ChromePage {

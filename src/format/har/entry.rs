@@ -26,6 +26,9 @@ const SECURITY: [&str; 11] = [
     "certificateTransparencyCompliance",
 ];
 
+/// The most frames of the stack that a request began in.
+const STACK_FRAMES_MAX: usize = 10;
+
 /// What was on the wire, or else what the page was told.
 struct Wire<'a> {
     request: &'a Value,
@@ -255,6 +258,15 @@ fn initiator(initiator: &Value) -> Value {
         stack = &stack["parent"];
     }
     let frame = &stack["callFrames"][0];
+    // As Chrome's own export has it: lines and columns count from 0.
+    if let Some(frames) = stack["callFrames"].as_array() {
+        let kept = ["functionName", "scriptId", "url", "lineNumber", "columnNumber"];
+        let shown = frames.iter().take(STACK_FRAMES_MAX).map(|frame| {
+            let kept = kept.iter().filter(|name| !frame[**name].is_null());
+            kept.map(|name| ((*name).to_owned(), frame[*name].clone())).collect::<Map<_, _>>()
+        });
+        value["stack"] = json!({ "callFrames": shown.collect::<Vec<_>>() });
+    }
     let place = if frame.is_object() { frame } else { initiator };
     if let Some(url) = place["url"].as_str() {
         value["url"] = json!(url);

@@ -305,7 +305,9 @@ mod tests {
             (&entry["serverIPAddress"], &entry["connection"]),
             (&json!("::1"), &json!("12"))
         );
-        let initiator = json!({ "type": "script", "url": "http://a/x.js", "lineNumber": 4 });
+        let stack = json!({ "callFrames": [{ "url": "http://a/x.js", "lineNumber": 3 }] });
+        let initiator =
+            json!({ "type": "script", "stack": stack, "url": "http://a/x.js", "lineNumber": 4 });
         assert_eq!(entry["_initiator"], initiator);
         assert_eq!(entry["_priority"], "Low");
         let security = json!({ "protocol": "TLS 1.3", "subjectName": "a", "issuer": "CA",
