@@ -162,7 +162,7 @@ fn only_what_was_asked_for_is_taken() {
 mod chromium {
 
     use serde_json::Value;
-    use tintype::capture::chrome::{Browser, BrowserOptions};
+    use tintype::capture::chrome::Browser;
     use tintype::capture::{Page, draft_of};
     use tintype::model::artifact::ArtifactStatus::{Empty, Skipped, Stored};
     use tintype::{Draft, Status};

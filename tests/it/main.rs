@@ -13,6 +13,8 @@ mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "cli", feature = "chrome"))]
+mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]

@@ -144,7 +144,7 @@ mod tests {
         let browser = Browser::launch(BrowserOptions::default()).unwrap();
         let page = browser.open(&format!("{address}/")).unwrap();
         // Another connection to the same page, which has seen nothing of it.
-        let url = format!("{}/devtools/page/{}", browser.address, page._tab.target());
+        let url = page.address().unwrap();
         let mut late = Socket::connect(&url).unwrap();
         let until = SystemClock.now();
         for method in ["Page.enable", "Runtime.enable", "Log.enable"] {

@@ -52,9 +52,9 @@ impl Tab {
         Ok(tab)
     }
 
-    /// The tab's id.
-    pub(super) fn target(&self) -> &str {
-        &self.target
+    /// The address of its page: `ws://127.0.0.1:41234/devtools/page/8A1F…`.
+    pub(super) fn address(&self) -> String {
+        format!("{}/devtools/page/{}", self.running.address(), self.target)
     }
 }
 
@@ -87,7 +87,7 @@ pub struct ChromePage {
     backfilled: Vec<Value>,
     /// The loader of the document that they are of.
     pub(super) backfilled_of: String,
-    _tab: Option<Tab>,
+    tab: Option<Tab>,
 }
 
 impl std::fmt::Debug for ChromePage {
@@ -115,7 +115,7 @@ impl ChromePage {
             ours: BTreeSet::new(),
             backfilled: Vec::new(),
             backfilled_of: String::new(),
-            _tab: tab,
+            tab: tab,
         }
     }
 
@@ -158,6 +158,12 @@ impl ChromePage {
         let kinds = json!({ "eventTypes": ["largest-contentful-paint", "layout-shift"] });
         self.cdp.send(PAGE, "PerformanceTimeline.enable", kinds)?;
         Ok(())
+    }
+
+    /// The address of its WebSocket, which [`ChromePage::watch_at`] takes, of a page that was opened
+    /// here.
+    pub fn address(&self) -> Option<String> {
+        self.tab.as_ref().map(Tab::address)
     }
 
     /// Writes down from now on what the browser says, to be [played again](ChromePage::replay).
