@@ -4,6 +4,8 @@
 //! `url`, `line`, `column` (from 1, as people count) and `stack`. Lines are in the order in which
 //! the browser told them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::format::protocol::ProtocolEvent;
@@ -17,7 +19,20 @@ const STACK_FRAMES_MAX: usize = 50;
 /// Makes JSON Lines of the events that have something to say; nothing where none has.
 pub fn lines(events: &[ProtocolEvent]) -> Vec<u8> {
     let mut text = Vec::new();
-    for line in events.iter().filter_map(line) {
+    // The workers that tell themselves what they say.
+    let heard: BTreeSet<&str> = events
+        .iter()
+        .filter(|event| event.method == "Target.attachedToTarget")
+        .filter_map(|event| event.params["targetInfo"]["targetId"].as_str())
+        .collect();
+    let is_said_again = |event: &&ProtocolEvent| {
+        let entry = &event.params["entry"];
+        event.method == "Log.entryAdded"
+            && entry["source"] == "worker"
+            && entry["workerId"].as_str().is_some_and(|worker| heard.contains(worker))
+    };
+    let events = events.iter().filter(|event| !is_said_again(event));
+    for line in events.filter_map(line) {
         text.extend_from_slice(line.to_string().as_bytes());
         text.push(b'\n');
     }
@@ -62,7 +77,8 @@ fn line(event: &ProtocolEvent) -> Option<Value> {
                 .with("url", params["url"].clone())
         }
         "Inspector.targetCrashed" => {
-            Line::new("crash", "error", "the page crashed".to_owned()).at(event.at)
+            let what = if event.session.is_empty() { "the page" } else { "a frame of the page" };
+            Line::new("crash", "error", format!("{what} crashed")).at(event.at)
         }
         _ => return None,
     };

@@ -1,5 +1,6 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
+pub mod aria;
 pub mod console;
 pub mod diff;
 pub mod entries;
@@ -8,3 +9,4 @@ pub mod har;
 pub mod image;
 pub mod protocol;
 pub mod pyjson;
+pub mod selector;

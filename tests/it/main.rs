@@ -1,9 +1,11 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `capture` and some in `cli` want a Chromium, `readme`, `schema` and `concurrency` the
-//! programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is missing.
+//! Those in `capture`, `parts`, `pictures` and some in `cli` want a Chromium, `readme`, `schema` and
+//! `concurrency` the programs `sqlite3` and `zstd`, `locks` a C compiler; `make test` installs what is
+//! missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod aria;
 mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
@@ -30,6 +32,10 @@ mod lifecycle;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;
+#[cfg(feature = "chrome")]
+mod parts;
+#[cfg(feature = "chrome")]
+mod pictures;
 mod png;
 mod pyjson;
 #[cfg(feature = "cli")]
@@ -42,6 +48,7 @@ mod repair;
 mod room;
 mod schema;
 mod seed;
+mod selector;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;

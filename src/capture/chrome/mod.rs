@@ -10,7 +10,8 @@
 //! browser   its life; one socket to it: new pages, closing them
 //! page      one page: its tab, rescue, what is taken of it   one socket to each page
 //! load      going to an address, waiting
-//! parts     HTML and pictures of it
+//! parts     what is taken of it: HTML, pictures, text, tree, frames
+//! sessions  its frames in processes of their own, its workers
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
 //! events    what is kept of them                         (as files: format::console, format::har)
 //! ```
@@ -28,6 +29,7 @@ mod load;
 mod lock;
 mod page;
 mod parts;
+mod sessions;
 mod socket;
 
 pub use browser::{Browser, BrowserOptions};

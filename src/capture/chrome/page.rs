@@ -1,12 +1,14 @@
 //! One page: opened, loaded, brought back to its senses, captured.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::cdp::{Call, Cdp, PAGE};
-use super::parts;
+use super::parts::{self, Seen, Subject};
+use super::sessions::{Sessions, auto_attach};
 use super::socket::Socket;
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
@@ -19,6 +21,10 @@ use crate::model::time::Stopwatch;
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
 /// A page that does not answer for so long is taken to hang in a script.
 pub(super) const HANG_AFTER: Duration = Duration::from_millis(1_500);
+/// The longest that a page may take to answer after what it hung in was stopped.
+const RESCUE_MAX: Duration = Duration::from_millis(500);
+/// The part of the time for a part that the first try has; the rest is for a rescue and another.
+const FIRST_TRY: (u32, u32) = (2, 3);
 /// The longest that is waited for title and address, which the browser knows without the page.
 const FACTS_CALL_MAX: Duration = Duration::from_secs(1);
 /// What the browser may keep of response bodies: in all, and of one.
@@ -71,6 +77,10 @@ pub struct ChromePage {
     pub(super) loader: String,
     /// The number of the last event that `ChromePage::watch` has looked at.
     pub(super) seen: u64,
+    sessions: Sessions,
+    frames: Seen,
+    /// Whether the page was left hanging when it was last tried to bring it back to its senses.
+    stuck: bool,
     _tab: Tab,
 }
 
@@ -87,7 +97,18 @@ impl ChromePage {
         let viewport =
             facts.viewport.unwrap_or(Viewport { width: 1280, height: 800, device_scale: 1.0 });
         let (frame, loader) = (String::new(), String::new());
-        let mut page = ChromePage { cdp, facts, viewport, frame, loader, seen: 0, _tab: tab };
+        let mut page = ChromePage {
+            cdp,
+            facts,
+            viewport,
+            frame,
+            loader,
+            seen: 0,
+            sessions: Sessions::default(),
+            frames: Seen::default(),
+            stuck: false,
+            _tab: tab,
+        };
         page.cdp.on(Box::new(|event| match event.method.as_str() {
             "Page.javascriptDialogOpening" => vec![Call {
                 session: event.session.clone(),
@@ -108,7 +129,9 @@ impl ChromePage {
             "maxResourceBufferSize": BODY_BYTES_MAX,
             "maxPostDataSize": 0,
         });
+        page.cdp.on(page.sessions.reflex(network.clone()));
         for (method, params) in [
+            ("Target.setAutoAttach", auto_attach()),
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({ "enabled": true })),
             ("Inspector.enable", json!({})),
@@ -128,16 +151,48 @@ impl ChromePage {
         answer.is_ok().then_some(self)
     }
 
-    /// Makes sure that the page answers: a script that runs for ever is stopped, once each time.
+    /// Makes sure that the page answers. Where it does not, a dialog that is open is dismissed, a
+    /// script that runs for ever is stopped, and where it begins again the page's scripts are
+    /// switched off.
     fn rouse(&mut self) -> Result<(), Fault> {
-        let asked = json!({ "expression": "0", "returnByValue": true });
-        match self.cdp.call("Runtime.evaluate", asked, HANG_AFTER) {
-            Err(Fault::TimedOut { .. }) => self.stop_script(),
-            Err(fault @ (Fault::Crashed | Fault::Gone(_))) => return Err(fault),
-            // What it answered is of no interest.
-            _ => {}
+        let first = if self.stuck { RESCUE_MAX } else { HANG_AFTER };
+        let Err(Fault::TimedOut { .. }) = self.probe(first)? else {
+            self.stuck = false;
+            return Ok(());
+        };
+        let dismiss = json!({ "accept": false });
+        let dialog = self.cdp.call("Page.handleJavaScriptDialog", dismiss, RESCUE_MAX);
+        if dialog.is_ok() {
+            self.facts.rescues.push("a dialog that was open was dismissed".to_owned());
+            if self.probe(RESCUE_MAX)?.is_ok() {
+                return Ok(());
+            }
         }
-        Ok(())
+        self.stop_script();
+        if self.probe(RESCUE_MAX)?.is_ok() {
+            return Ok(());
+        }
+        // In this order: a script that begins anew at once would not let the second one through.
+        self.cdp.send(PAGE, "Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
+        self.cdp.send(PAGE, "Runtime.terminateExecution", json!({}))?;
+        let awake = self.probe(RESCUE_MAX)?;
+        self.stuck = awake.is_err();
+        self.facts.rescues.push(match &awake {
+            Ok(()) => "the page hung again and again, and its scripts were switched off".to_owned(),
+            Err(fault) => format!("the page does not answer: {fault}"),
+        });
+        awake
+    }
+
+    /// Asks the page for nothing, to see whether it answers; `Err` where it never will.
+    fn probe(&mut self, within: Duration) -> Result<Result<(), Fault>, Fault> {
+        let asked = json!({ "expression": "0", "returnByValue": true });
+        match self.cdp.call("Runtime.evaluate", asked, within) {
+            Err(fault @ Fault::TimedOut { .. }) => Ok(Err(fault)),
+            Err(fault @ (Fault::Crashed | Fault::Gone(_))) => Err(fault),
+            // What it answered is of no interest.
+            _ => Ok(Ok(())),
+        }
     }
 
     pub(super) fn stop_script(&mut self) {
@@ -148,6 +203,54 @@ impl ChromePage {
         };
         log::debug!("capture: {what}");
         self.facts.rescues.push(what);
+    }
+
+    /// Takes a part that the page makes, and again where it hung in the middle of that.
+    fn take_of_page(
+        &mut self,
+        part: PagePart,
+        config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
+        let watch = Stopwatch::start();
+        self.rouse()?;
+        let first = within * FIRST_TRY.0 / FIRST_TRY.1;
+        let taken = self.try_to_take(part, config, watch.left_of(first));
+        if !matches!(taken, Err(Fault::TimedOut { .. })) {
+            return taken;
+        }
+        self.rouse()?;
+        // A tab in the background does not paint.
+        self.cdp.send(PAGE, "Page.bringToFront", json!({}))?;
+        let again = self.try_to_take(part, config, watch.left_of(within));
+        match again {
+            Err(Fault::TimedOut { .. }) => Err(Fault::TimedOut { after: watch.elapsed() }),
+            other => other,
+        }
+    }
+
+    fn try_to_take(
+        &mut self,
+        part: PagePart,
+        config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
+        let mut subject = Subject {
+            cdp: &mut *self.cdp,
+            sessions: &self.sessions,
+            viewport: self.viewport,
+            rescues: &mut self.facts.rescues,
+            seen: &mut self.frames,
+            worlds: HashMap::new(),
+            watch: Stopwatch::start(),
+            within,
+        };
+        let taken = parts::take(&mut subject, part, config);
+        if let Err(fault) = &taken {
+            log::debug!("capture: {}: {fault}", part.artifact_name());
+        }
+        self.facts.frames = self.frames.facts();
+        taken
     }
 
     fn events(&mut self) -> Vec<ProtocolEvent> {
@@ -189,34 +292,22 @@ impl Page for ChromePage {
     fn take(
         &mut self,
         part: PagePart,
-        _config: &CaptureConfig,
+        config: &CaptureConfig,
         within: Duration,
     ) -> Result<Taken, Fault> {
-        let watch = Stopwatch::start();
-        let viewport = self.viewport;
         match part {
-            PagePart::ViewPng => {
-                self.rouse()?;
-                parts::view_png(&mut *self.cdp, viewport, watch.left_of(within))
-            }
-            PagePart::Html => {
-                self.rouse()?;
-                parts::html(&mut *self.cdp, watch.left_of(within))
-            }
-            PagePart::FullPng => {
-                self.rouse()?;
-                parts::full_png(&mut *self.cdp, viewport, watch.left_of(within))
-            }
             PagePart::Console => {
                 let lines = console::lines(&self.events());
                 if lines.is_empty() {
                     return Ok(Taken::Nothing("the page said nothing".to_owned()));
                 }
-                Ok(lines)
+                Ok(Taken::Content(lines))
             }
-            PagePart::Network => Ok(self.har()),
-            _ => Err(Fault::Refused("it is not taken yet".into())),
+            PagePart::Network => Ok(Taken::Content(self.har())),
+            PagePart::Source | PagePart::Bodies => {
+                Err(Fault::Refused("it is not taken yet".into()))
+            }
+            _ => self.take_of_page(part, config, within),
         }
-        .map(Taken::Content)
     }
 }

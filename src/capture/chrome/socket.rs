@@ -298,7 +298,7 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
 
 /// Whether an event is of a kind that something hangs on until it is answered.
 fn may_need_an_answer(method: &str) -> bool {
-    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened"]
+    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened", "Inspector."]
         .iter()
         .any(|kind| method.starts_with(kind))
 }
@@ -329,6 +329,10 @@ impl Cdp for Socket {
 
     fn events(&mut self, after: u64) -> Vec<Numbered> {
         lock(&self.inbox.state).log.after(after)
+    }
+
+    fn last(&mut self) -> u64 {
+        lock(&self.inbox.state).log.last()
     }
 
     fn dropped(&mut self) -> u64 {

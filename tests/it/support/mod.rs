@@ -1,6 +1,10 @@
 //! What several areas' tests need.
 
+#[cfg(feature = "chrome")]
+pub mod chromium;
 pub mod full;
+#[cfg(feature = "chrome")]
+pub mod pages;
 #[cfg(all(unix, feature = "cli"))]
 pub mod process;
 pub mod script;
