@@ -182,10 +182,31 @@ pub struct Facts {
     pub watched_from_start: bool,
     /// What was waited for before anything was taken, in that order.
     pub waits: Vec<Wait>,
+    /// The page's document and those of its frames, as far as something was taken of the page; the
+    /// page itself comes first, and `frame-N.html` is of the one at place N.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<FrameFacts>,
     /// What was done to get at a page that did not answer.
     pub rescues: Vec<String>,
     /// How many events of the page were left out of the record, since there were too many.
     pub events_dropped: u64,
+}
+
+/// What is known of a document of the page: its own, or a frame's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameFacts {
+    /// Its address.
+    pub url: String,
+    /// The frame's name, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The place in the list of the document that it stands in.
+    pub parent: usize,
+    /// Whether it runs in the page's own process. Documents of other sites do not.
+    pub same_process: bool,
+    /// Why its document could not be had, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// The size of the window's inside, in CSS pixels.

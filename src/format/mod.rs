@@ -1,5 +1,6 @@
 //! Floor 2: the forms in which people read and exchange content. Pure functions, no I/O.
 
+pub mod aria;
 pub mod bsdiff;
 pub mod console;
 pub mod diff;
@@ -10,3 +11,4 @@ pub mod image;
 pub mod pickle;
 pub mod protocol;
 pub mod pyjson;
+pub mod selector;

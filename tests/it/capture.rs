@@ -168,7 +168,7 @@ mod chromium {
     use tintype::{Draft, Status};
 
     use super::*;
-    use crate::support::chromium::{launch, shared};
+    use crate::support::chromium::{launch_patient, shared};
     use crate::support::site::{Site, closed_address};
 
     fn captured(path: &str) -> Draft {
@@ -178,7 +178,7 @@ mod chromium {
 
     fn captured_within(path: &str, load_timeout_ms: u64) -> Draft {
         let site = Site::start();
-        let browser = launch(load_timeout_ms);
+        let browser = launch_patient(load_timeout_ms);
         capture(&browser, &site.url(path))
     }
 

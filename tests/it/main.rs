@@ -1,11 +1,12 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `recorder`, `redact` and some in `cli`
-//! want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`, `locks` a C
-//! compiler; `make test` installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact` and some
+//! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
+//! `locks` a C compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
+mod aria;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
 mod bsdiff;
@@ -41,7 +42,11 @@ mod locks;
 mod model;
 #[cfg(feature = "chrome")]
 mod network;
+#[cfg(feature = "chrome")]
+mod parts;
 mod pickle;
+#[cfg(feature = "chrome")]
+mod pictures;
 mod png;
 mod protocol;
 mod pyjson;
@@ -56,6 +61,7 @@ mod repair;
 mod room;
 mod schema;
 mod seed;
+mod selector;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;

@@ -16,7 +16,7 @@ use tintype::{
 };
 use tungstenite::protocol::{Message, Role, WebSocket};
 
-use crate::support::chromium::{launch, shared};
+use crate::support::chromium::{launch_patient, shared};
 use crate::support::server::{Asked, Server};
 use crate::support::site::closed_address;
 
@@ -466,7 +466,7 @@ fn a_flood_is_told_in_part_and_counted_whole() {
     let script = "for (let i = 0; i < 100000; i++) console.log('line', i);";
     let (site, _) = site(vec![("/", page(script, ""))]);
     // A busy machine needs its time for so many.
-    let browser = launch(300_000);
+    let browser = launch_patient(300_000);
     let mut page = browser.open(&site.url("/")).unwrap();
     let config = config(&[PagePart::Console, PagePart::Network]);
     let draft = draft_of(&mut page, Draft::new(), &config, &Redactor::new([7; 32])).unwrap();
@@ -817,7 +817,7 @@ fn the_source_is_what_the_server_sent_and_an_error_has_one_too() {
 #[test]
 fn a_browser_that_is_gone_leaves_what_was_recorded_and_says_what_bodies_lack() {
     let (site, _) = site(vec![("/", "<!DOCTYPE html><title>T</title>".into())]);
-    let browser = launch(30_000);
+    let browser = launch_patient(30_000);
     let mut page = browser.open(&site.url("/")).unwrap();
     let process = browser.process_id().unwrap().to_string();
     let killed = std::process::Command::new("kill").args(["-KILL", &process]).status().unwrap();

@@ -37,16 +37,21 @@ const BODY_CALL_MAX: Duration = Duration::from_secs(2);
 /// What is said where there is no source.
 const NO_DOCUMENT: &str = "the server sent no document";
 
-/// Switches the recording of the network on in a session. With `enableDurableMessages` the browser
-/// keeps bodies when the page goes elsewhere, also to another process (measured in Chromium 156:
-/// all of them, where without it none is left); one that does not know it is asked without.
-pub(super) fn record(cdp: &mut dyn Cdp, session: &str, within: Duration) -> Result<(), Fault> {
-    let mut asked = json!({
+/// How the network of a session is recorded.
+pub(super) fn recording() -> Value {
+    json!({
         "maxTotalBufferSize": BUFFER_BYTES_MAX,
         "maxResourceBufferSize": BUFFER_BODY_BYTES_MAX,
         "maxPostDataSize": POST_BYTES_MAX,
         "enableDurableMessages": true,
-    });
+    })
+}
+
+/// Switches the recording of the network on in a session. With `enableDurableMessages` the browser
+/// keeps bodies when the page goes elsewhere, also to another process (measured in Chromium 156:
+/// all of them, where without it none is left); one that does not know it is asked without.
+pub(super) fn record(cdp: &mut dyn Cdp, session: &str, within: Duration) -> Result<(), Fault> {
+    let mut asked = recording();
     match cdp.call_in(session, "Network.enable", asked.clone(), within) {
         Err(Fault::Refused(_)) => {
             asked["enableDurableMessages"] = json!(false);

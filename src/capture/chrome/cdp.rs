@@ -40,6 +40,9 @@ pub(super) trait Cdp: Send {
     /// came.
     fn events(&mut self, after: u64) -> Vec<Numbered>;
 
+    /// The number of the newest event; 0 where there was none.
+    fn last(&mut self) -> u64;
+
     /// How many events were not kept, since there were too many.
     fn dropped(&mut self) -> u64;
 

@@ -98,8 +98,8 @@ impl Guard {
             "Target.attachedToTarget" => {
                 let session = event.params["sessionId"].as_str().unwrap_or_default();
                 let call = |(method, params)| Call { session: session.to_owned(), method, params };
-                let resume = ("Runtime.runIfWaitingForDebugger", json!({}));
-                Guard::orders().into_iter().chain([resume]).map(call).collect()
+                // Whoever watches the session lets it go on, after this.
+                Guard::orders().into_iter().map(call).collect()
             }
             _ => Vec::new(),
         })

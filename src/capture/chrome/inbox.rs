@@ -111,6 +111,11 @@ impl Inbox {
         lock(&self.state).log.after(after)
     }
 
+    /// The number of the newest event.
+    pub fn last(&self) -> u64 {
+        lock(&self.state).log.last()
+    }
+
     /// How many events were not kept.
     pub fn dropped(&self) -> u64 {
         lock(&self.state).log.dropped()
@@ -156,7 +161,7 @@ fn wait_on<'a>(
 
 /// Whether an event is of a kind that something hangs on until it is answered.
 fn may_need_an_answer(method: &str) -> bool {
-    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened"]
+    ["Page.javascriptDialogOpening", "Fetch.", "Target.", "Page.fileChooserOpened", "Inspector."]
         .iter()
         .any(|kind| method.starts_with(kind))
 }

@@ -12,7 +12,9 @@
 //! page      one page: its tab, rescue, what is taken of it   one socket to each page
 //! setup     what was chosen, told to the browser             guard   kept from private addresses
 //! load      going to an address, waiting
-//! parts     HTML and pictures of it                      world    scripts of our own in it
+//! parts     what is taken of it: HTML, pictures, text, tree, frames
+//! world     scripts of our own in it
+//! sessions  its frames in processes of their own, its workers
 //! bodies    bodies of answers and requests
 //! backfill  what is known of a page that nobody watched
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
@@ -42,6 +44,7 @@ mod parts;
 mod reaper;
 mod replay;
 mod running;
+mod sessions;
 mod setup;
 mod socket;
 mod through;

@@ -1,6 +1,6 @@
 //! One page: opened, loaded, brought back to its senses, captured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::cdp::{Call, Cdp, PAGE};
 use super::guard::Guard;
 use super::lock::lock;
+use super::parts::{self, Seen, Subject};
 use super::replay::{Head, Lines, Recorded, Replay};
 use super::running::Running;
-use super::{backfill, bodies, parts};
+use super::sessions::{Sessions, auto_attach};
+use super::{backfill, bodies};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
 use crate::format::har::{Body, HarPage, Traffic};
@@ -23,6 +25,10 @@ use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
 /// A page that does not answer for so long is taken to hang in a script.
 pub(super) const HANG_AFTER: Duration = Duration::from_millis(1_500);
+/// The longest that a page may take to answer after what it hung in was stopped.
+const RESCUE_MAX: Duration = Duration::from_millis(500);
+/// The part of the time for a part that the first try has; the rest is for a rescue and another.
+const FIRST_TRY: (u32, u32) = (2, 3);
 /// The longest that is waited for title and address, which the browser knows without the page.
 const FACTS_CALL_MAX: Duration = Duration::from_secs(1);
 /// The longest that is waited for what the record of the network lacks.
@@ -87,6 +93,10 @@ pub struct ChromePage {
     backfilled: Vec<Value>,
     /// The loader of the document that they are of.
     pub(super) backfilled_of: String,
+    pub(super) sessions: Sessions,
+    frames: Seen,
+    /// Whether the page was left hanging when it was last tried to bring it back to its senses.
+    stuck: bool,
     tab: Option<Tab>,
 }
 
@@ -115,7 +125,10 @@ impl ChromePage {
             ours: BTreeSet::new(),
             backfilled: Vec::new(),
             backfilled_of: String::new(),
-            tab: tab,
+            sessions: Sessions::default(),
+            frames: Seen::default(),
+            stuck: false,
+            tab,
         }
     }
 
@@ -142,8 +155,19 @@ impl ChromePage {
         Ok(page)
     }
 
+    /// Watches the frames in processes of their own and the workers that come from now on.
+    pub(super) fn watch_sessions(&mut self) {
+        self.cdp.on(self.sessions.reflex(bodies::recording()));
+    }
+
     /// Switches on what is to be recorded.
     pub(super) fn switch_on(&mut self) -> Result<(), Fault> {
+        self.watch_sessions();
+        match self.cdp.call("Target.setAutoAttach", auto_attach(), SETUP_CALL_MAX) {
+            // Other sessions can't be reached on every way.
+            Ok(_) | Err(Fault::Refused(_)) => {}
+            Err(fault) => return Err(fault),
+        }
         for (method, params) in [
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({ "enabled": true })),
@@ -189,16 +213,48 @@ impl ChromePage {
         answer.is_ok().then_some(self)
     }
 
-    /// Makes sure that the page answers: a script that runs for ever is stopped, once each time.
+    /// Makes sure that the page answers. Where it does not, a dialog that is open is dismissed, a
+    /// script that runs for ever is stopped, and where it begins again the page's scripts are
+    /// switched off.
     fn rouse(&mut self) -> Result<(), Fault> {
-        let asked = json!({ "expression": "0", "returnByValue": true });
-        match self.cdp.call("Runtime.evaluate", asked, HANG_AFTER) {
-            Err(Fault::TimedOut { .. }) => self.stop_script(),
-            Err(fault @ (Fault::Crashed | Fault::Gone(_))) => return Err(fault),
-            // What it answered is of no interest.
-            _ => {}
+        let first = if self.stuck { RESCUE_MAX } else { HANG_AFTER };
+        let Err(Fault::TimedOut { .. }) = self.probe(first)? else {
+            self.stuck = false;
+            return Ok(());
+        };
+        let dismiss = json!({ "accept": false });
+        let dialog = self.cdp.call("Page.handleJavaScriptDialog", dismiss, RESCUE_MAX);
+        if dialog.is_ok() {
+            self.facts.rescues.push("a dialog that was open was dismissed".to_owned());
+            if self.probe(RESCUE_MAX)?.is_ok() {
+                return Ok(());
+            }
         }
-        Ok(())
+        self.stop_script();
+        if self.probe(RESCUE_MAX)?.is_ok() {
+            return Ok(());
+        }
+        // In this order: a script that begins anew at once would not let the second one through.
+        self.cdp.send(PAGE, "Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
+        self.cdp.send(PAGE, "Runtime.terminateExecution", json!({}))?;
+        let awake = self.probe(RESCUE_MAX)?;
+        self.stuck = awake.is_err();
+        self.facts.rescues.push(match &awake {
+            Ok(()) => "the page hung again and again, and its scripts were switched off".to_owned(),
+            Err(fault) => format!("the page does not answer: {fault}"),
+        });
+        awake
+    }
+
+    /// Asks the page for nothing, to see whether it answers; `Err` where it never will.
+    fn probe(&mut self, within: Duration) -> Result<Result<(), Fault>, Fault> {
+        let asked = json!({ "expression": "0", "returnByValue": true });
+        match self.cdp.call("Runtime.evaluate", asked, within) {
+            Err(fault @ Fault::TimedOut { .. }) => Ok(Err(fault)),
+            Err(fault @ (Fault::Crashed | Fault::Gone(_))) => Err(fault),
+            // What it answered is of no interest.
+            _ => Ok(Ok(())),
+        }
     }
 
     pub(super) fn stop_script(&mut self) {
@@ -209,6 +265,54 @@ impl ChromePage {
         };
         log::debug!("capture: {what}");
         self.facts.rescues.push(what);
+    }
+
+    /// Takes a part that the page makes, and again where it hung in the middle of that.
+    fn take_of_page(
+        &mut self,
+        part: PagePart,
+        config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
+        let watch = Stopwatch::start();
+        self.rouse()?;
+        let first = within * FIRST_TRY.0 / FIRST_TRY.1;
+        let taken = self.try_to_take(part, config, watch.left_of(first));
+        if !matches!(taken, Err(Fault::TimedOut { .. })) {
+            return taken;
+        }
+        self.rouse()?;
+        // A tab in the background does not paint.
+        self.cdp.send(PAGE, "Page.bringToFront", json!({}))?;
+        let again = self.try_to_take(part, config, watch.left_of(within));
+        match again {
+            Err(Fault::TimedOut { .. }) => Err(Fault::TimedOut { after: watch.elapsed() }),
+            other => other,
+        }
+    }
+
+    fn try_to_take(
+        &mut self,
+        part: PagePart,
+        config: &CaptureConfig,
+        within: Duration,
+    ) -> Result<Taken, Fault> {
+        let mut subject = Subject {
+            cdp: &mut *self.cdp,
+            sessions: &self.sessions,
+            viewport: self.viewport,
+            rescues: &mut self.facts.rescues,
+            seen: &mut self.frames,
+            worlds: HashMap::new(),
+            watch: Stopwatch::start(),
+            within,
+        };
+        let taken = parts::take(&mut subject, part, config);
+        if let Err(fault) = &taken {
+            log::debug!("capture: {}: {fault}", part.artifact_name());
+        }
+        self.facts.frames = self.frames.facts();
+        taken
     }
 
     fn events(&mut self) -> Vec<ProtocolEvent> {
@@ -285,40 +389,26 @@ impl Page for ChromePage {
     fn take(
         &mut self,
         part: PagePart,
-        _config: &CaptureConfig,
+        config: &CaptureConfig,
         within: Duration,
     ) -> Result<Taken, Fault> {
-        let watch = Stopwatch::start();
-        let viewport = self.viewport;
         match part {
-            PagePart::ViewPng => {
-                self.rouse()?;
-                parts::view_png(&mut *self.cdp, viewport, watch.left_of(within))
-            }
-            PagePart::Html => {
-                self.rouse()?;
-                parts::html(&mut *self.cdp, watch.left_of(within))
-            }
-            PagePart::FullPng => {
-                self.rouse()?;
-                let taken = parts::full_png(&mut *self.cdp, viewport, watch.left_of(within));
-                if self.facts.watched_since.is_some() {
-                    self.bring_back_scroll_bars();
-                }
-                taken
-            }
             PagePart::Console => {
                 let lines = console::lines(&self.events());
                 if lines.is_empty() {
                     return Ok(Taken::Nothing("the page said nothing".to_owned()));
                 }
-                Ok(lines)
+                Ok(Taken::Content(lines))
             }
-            PagePart::Network => Ok(self.har(watch.left_of(within))),
-            PagePart::Bodies => return self.take_bodies(within),
-            PagePart::Source => return self.source(within),
-            _ => Err(Fault::Refused("it is not taken yet".into())),
+            PagePart::Network => Ok(Taken::Content(self.har(within))),
+            PagePart::Bodies => self.take_bodies(within),
+            PagePart::Source => self.source(within),
+            PagePart::FullPng if self.facts.watched_since.is_some() => {
+                let taken = self.take_of_page(part, config, within);
+                self.bring_back_scroll_bars();
+                taken
+            }
+            _ => self.take_of_page(part, config, within),
         }
-        .map(Taken::Content)
     }
 }

@@ -131,6 +131,10 @@ impl Cdp for Recorded {
         self.inner.events(after)
     }
 
+    fn last(&mut self) -> u64 {
+        self.inner.last()
+    }
+
     fn dropped(&mut self) -> u64 {
         self.inner.dropped()
     }
@@ -290,6 +294,10 @@ impl Cdp for Replay {
 
     fn events(&mut self, after: u64) -> Vec<Numbered> {
         self.inbox.events(after)
+    }
+
+    fn last(&mut self) -> u64 {
+        self.inbox.last()
     }
 
     fn dropped(&mut self) -> u64 {

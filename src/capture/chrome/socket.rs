@@ -261,6 +261,10 @@ impl Cdp for Socket {
         self.inbox.events(after)
     }
 
+    fn last(&mut self) -> u64 {
+        self.inbox.last()
+    }
+
     fn dropped(&mut self) -> u64 {
         self.inbox.dropped()
     }

@@ -118,6 +118,10 @@ impl Cdp for Through {
         self.inbox.events(after)
     }
 
+    fn last(&mut self) -> u64 {
+        self.inbox.last()
+    }
+
     fn dropped(&mut self) -> u64 {
         self.inbox.dropped()
     }

@@ -86,6 +86,7 @@ impl ChromePage {
     pub fn replay(recording: &str) -> Result<Self> {
         let (head, replay) = Replay::read(recording)?;
         let mut page = ChromePage::over(Box::new(replay), None, head.facts);
+        page.watch_sessions();
         if let Some(url) = head.url {
             page.load(&url, Duration::from_millis(head.load_timeout_ms));
         }

@@ -2,8 +2,11 @@
 
 #[cfg(feature = "chrome")]
 pub mod browsers;
+#[cfg(feature = "chrome")]
 pub mod chromium;
 pub mod full;
+#[cfg(feature = "chrome")]
+pub mod pages;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod script;

@@ -1,0 +1,339 @@
+//! What is painted over while a picture is taken: fields of passwords and cards, and whatever the
+//! configuration names, in all frames and shadow roots.
+//!
+//! The paint is put into the page and not into the picture: only the page knows where a thing
+//! stands at the moment of the picture, since a picture of a page that is taller than the window
+//! has it laid out anew. It is a style sheet in each document or shadow root that has something to
+//! hide (`adoptedStyleSheets`), made in a world of ours. No mutation is fired and nothing moves;
+//! a page could see it only by looking at that list in this tenth of a second. Overlay boxes would
+//! be mutations, and would stay behind when the layout moves.
+//!
+//! **Invariant:** a picture is given out only where everything that is to be hidden was painted
+//! over before it and still after it, and no new such thing had come.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Value, json};
+
+use super::frames::{self, Order};
+use super::html;
+use super::subject::{Frame, Subject};
+use crate::capture::redact::SECRET_FIELDS;
+use crate::capture::{Fault, Taken};
+use crate::model::config::CaptureConfig;
+
+/// Paints, or takes the paint off.
+const MASK: &str = include_str!("mask.js");
+/// The most frames of a page of which pictures are given out. Each takes some milliseconds.
+const MASKED_FRAMES_MAX: usize = 400;
+/// How often a picture is taken of a page that changes while it is taken.
+const TRIES: usize = 3;
+/// How the HTML of a document shows that scripts of ours can't reach all of it.
+const CLOSED_ROOT: &str = "shadowrootmode=\"closed\"";
+/// The most elements whose values are left out of the tree, for each frame; beyond it all are.
+const HIDDEN_NODES_MAX: usize = 300;
+
+/// The CSS selectors of what is painted over.
+pub(super) fn selectors(config: &CaptureConfig) -> Vec<&str> {
+    let fields = config.redact.then_some(SECRET_FIELDS);
+    fields.into_iter().chain(config.mask.iter().map(String::as_str)).collect()
+}
+
+/// The closed shadow roots of each frame, by the frame's id, as objects in the world of ours.
+type Roots = HashMap<String, Vec<String>>;
+
+/// What painting came to.
+#[derive(Default)]
+struct Paint {
+    /// What has a selector, and is painted.
+    count: u64,
+    /// What has one, and is not.
+    bare: u64,
+    closed: Roots,
+}
+
+/// Takes a picture with everything painted over that is to be hidden.
+pub(super) fn masked(
+    page: &mut Subject<'_>,
+    config: &CaptureConfig,
+    mut shoot: impl FnMut(&mut Subject<'_>) -> Result<Taken, Fault>,
+) -> Result<Taken, Fault> {
+    let selectors = selectors(config);
+    if selectors.is_empty() {
+        return shoot(page);
+    }
+    let mut why = "the page did not stand still while it was masked".to_owned();
+    for _ in 0..TRIES {
+        let before = everywhere(page, &selectors, None);
+        let taken = match &before {
+            Ok(paint) if paint.bare == 0 => Some(shoot(page)),
+            _ => None,
+        };
+        // In any case, so that no paint is left.
+        let nothing = Roots::new();
+        let closed = before.as_ref().map_or(&nothing, |paint| &paint.closed);
+        let after = everywhere(page, &selectors, Some(closed));
+        match (before, taken, after) {
+            (Ok(_), Some(taken), Ok(after)) if after.bare == 0 => return taken,
+            (Ok(_), Some(Err(fault)), _) => return Err(fault),
+            (Err(fault @ (Fault::Crashed | Fault::Gone(_) | Fault::TimedOut { .. })), ..)
+            | (_, _, Err(fault @ (Fault::Crashed | Fault::Gone(_)))) => return Err(fault),
+            (Err(fault), ..) | (.., Err(fault)) => why = fault.to_string(),
+            (Ok(before), None, _) if before.bare > 0 => {
+                why = format!("{} of {} can't be painted over", before.bare, before.count);
+            }
+            _ => {}
+        }
+    }
+    Ok(Taken::Withheld(format!("what is secret in it could not be painted over: {why}")))
+}
+
+/// Paints in all frames; or takes the paint off in all, and in these closed shadow roots.
+fn everywhere(
+    page: &mut Subject<'_>,
+    selectors: &[&str],
+    clear: Option<&Roots>,
+) -> Result<Paint, Fault> {
+    let frames = frames::list(page, Order::Any, MASKED_FRAMES_MAX + 1)?;
+    if frames.len() > MASKED_FRAMES_MAX {
+        let (size, limit) = (frames.len() as u64, MASKED_FRAMES_MAX as u64);
+        return Err(Fault::TooLarge { what: "the number of frames", size, limit });
+    }
+    let mut paint = Paint::default();
+    if clear.is_none() {
+        paint.closed = closed_roots(page, &frames)?;
+    }
+    let verb = if clear.is_some() { "clear" } else { "paint" };
+    let arguments = format!("{}, {}", json!(selectors), json!(verb));
+    let mut failed = None;
+    for frame in &frames {
+        if let Some(why) = &frame.fault {
+            // A process that has crashed paints nothing.
+            if *why != Fault::Crashed.to_string() {
+                failed = Some(Fault::Unfit(format!("a frame: {why}")));
+            }
+            continue;
+        }
+        let closed = clear.unwrap_or(&paint.closed).get(&frame.id);
+        match in_frame(page, frame, &arguments, closed.map_or(&[], Vec::as_slice)) {
+            Ok((count, bare)) => {
+                paint.count += count;
+                paint.bare += bare;
+            }
+            Err(fault) => failed = Some(fault),
+        }
+    }
+    match failed {
+        Some(fault) => Err(fault),
+        None => Ok(paint),
+    }
+}
+
+/// How many there are in a frame, and how many of them are not painted.
+fn in_frame(
+    page: &mut Subject<'_>,
+    frame: &Frame,
+    arguments: &str,
+    closed: &[String],
+) -> Result<(u64, u64), Fault> {
+    let mut answers = vec![page.run(frame, &format!("({MASK})(document, {arguments})"))?];
+    for root in closed {
+        let function = format!("function () {{ return ({MASK})(this, {arguments}) }}");
+        answers.push(page.call_on(&frame.session, root, &function)?);
+    }
+    // What says nothing is not painted.
+    let count = answers.iter().map(|answer| answer["count"].as_u64().unwrap_or(1)).sum();
+    let bare = answers.iter().map(|answer| answer["bare"].as_u64().unwrap_or(1)).sum();
+    Ok((count, bare))
+}
+
+/// Finds the closed shadow roots of frames, as objects in the worlds of ours: no script can.
+fn closed_roots(page: &mut Subject<'_>, frames: &[Frame]) -> Result<Roots, Fault> {
+    let mut roots = Roots::new();
+    let awake: Vec<&Frame> = frames.iter().filter(|frame| frame.fault.is_none()).collect();
+    let mut sessions: Vec<&str> = awake.iter().map(|frame| frame.session.as_str()).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    for session in sessions {
+        let here: Vec<&&Frame> = awake.iter().filter(|frame| frame.session == session).collect();
+        if let [only] = here.as_slice()
+            && !has_closed_roots(page, only)?
+        {
+            continue;
+        }
+        // A flat list of all nodes of the session's documents; the tree could be nested too deep.
+        let asked = json!({ "computedStyles": [] });
+        let snapshot = page.call(session, "DOMSnapshot.captureSnapshot", asked)?;
+        for frame in here {
+            for node in in_closed_roots(&snapshot, &frame.id) {
+                let node = resolved(page, frame, node)?;
+                let asked = json!({
+                    "objectId": node,
+                    "functionDeclaration": "function () { return this.getRootNode() }",
+                });
+                let answer = page.call(session, "Runtime.callFunctionOn", asked)?;
+                let root = answer["result"]["objectId"].as_str().unwrap_or_default().to_owned();
+                let asked = json!({ "objectId": root, "depth": -1, "pierce": true });
+                let described = page.call(session, "DOM.describeNode", asked)?;
+                let mut inner = Vec::new();
+                closed_within(&described["node"], &mut inner);
+                let all = roots.entry(frame.id.clone()).or_default();
+                all.push(root);
+                for node in inner {
+                    all.push(resolved(page, frame, node)?);
+                }
+            }
+        }
+    }
+    Ok(roots)
+}
+
+fn resolved(page: &mut Subject<'_>, frame: &Frame, node: u64) -> Result<String, Fault> {
+    let world = page.world(frame)?;
+    let asked = json!({ "backendNodeId": node, "executionContextId": world });
+    let answer = page.call(&frame.session, "DOM.resolveNode", asked)?;
+    let object = answer["object"]["objectId"].as_str();
+    object.map(str::to_owned).ok_or_else(|| Fault::Unfit("a node that is gone".to_owned()))
+}
+
+/// Whether a document has a closed shadow root: its HTML says so, in a fraction of the time that the
+/// list of nodes takes.
+fn has_closed_roots(page: &mut Subject<'_>, frame: &Frame) -> Result<bool, Fault> {
+    let Some(document) = page.object(frame, "document")? else { return Ok(false) };
+    match html::outer(page, &frame.session, json!({ "objectId": document })) {
+        Ok(html) => Ok(html.contains(CLOSED_ROOT)),
+        Err(Fault::Empty) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A node of each outermost closed shadow root of a frame, in what `DOMSnapshot` answered: it tells
+/// of each node in which kind of root it is, and not of the roots.
+fn in_closed_roots(snapshot: &Value, frame: &str) -> Vec<u64> {
+    let place = |value: &Value| usize::try_from(value.as_u64()?).ok();
+    let word = |index: &Value| snapshot["strings"].get(place(index)?)?.as_str();
+    let mut documents = snapshot["documents"].as_array().into_iter().flatten();
+    let Some(document) = documents.find(|one| word(&one["frameId"]) == Some(frame)) else {
+        return Vec::new();
+    };
+    let nodes = &document["nodes"];
+    let kinds = nodes["shadowRootType"]["value"].as_array().into_iter().flatten();
+    let places = nodes["shadowRootType"]["index"].as_array().into_iter().flatten();
+    let closed: BTreeSet<usize> = places
+        .zip(kinds)
+        .filter(|(_, kind)| word(kind) == Some("closed"))
+        .filter_map(|(at, _)| place(at))
+        .collect();
+    let mut hosts = BTreeSet::new();
+    let mut found = Vec::new();
+    for at in &closed {
+        let host = nodes["parentIndex"].get(*at).and_then(place);
+        if let Some(host) = host
+            && !closed.contains(&host)
+            && hosts.insert(host)
+        {
+            found.extend(nodes["backendNodeId"].get(*at).and_then(Value::as_u64));
+        }
+    }
+    found
+}
+
+/// The closed shadow roots within a node, as `DOM.describeNode` tells of them.
+fn closed_within(node: &Value, found: &mut Vec<u64>) {
+    for root in node["shadowRoots"].as_array().into_iter().flatten() {
+        if root["shadowRootType"] == "closed" {
+            found.extend(root["backendNodeId"].as_u64());
+        }
+        closed_within(root, found);
+    }
+    for child in node["children"].as_array().into_iter().flatten() {
+        closed_within(child, found);
+    }
+}
+
+/// What of a frame is not to be shown in its tree.
+pub(super) enum Hidden {
+    /// The `backendNodeId`s of elements.
+    Nodes(Vec<u64>),
+    /// More than can be told one by one.
+    All,
+}
+
+/// Finds what is not to be shown of a frame.
+pub(super) fn hidden(
+    page: &mut Subject<'_>,
+    frame: &Frame,
+    selectors: &[&str],
+) -> Result<Hidden, Fault> {
+    if selectors.is_empty() {
+        return Ok(Hidden::Nodes(Vec::new()));
+    }
+    let arguments = format!("{}, \"find\"", json!(selectors));
+    let mut lists = Vec::new();
+    lists.extend(page.object(frame, &format!("({MASK})(document, {arguments})"))?);
+    let closed = closed_roots(page, std::slice::from_ref(frame))?;
+    for root in closed.into_values().flatten() {
+        let asked = json!({
+            "objectId": root,
+            "functionDeclaration": format!("function () {{ return ({MASK})(this, {arguments}) }}"),
+        });
+        let answer = page.call(&frame.session, "Runtime.callFunctionOn", asked)?;
+        lists.extend(answer["result"]["objectId"].as_str().map(str::to_owned));
+    }
+    let mut nodes = Vec::new();
+    for list in lists {
+        let asked = json!({ "objectId": list, "ownProperties": true });
+        let properties = page.call(&frame.session, "Runtime.getProperties", asked)?;
+        for property in properties["result"].as_array().into_iter().flatten() {
+            let Some(element) = property["value"]["objectId"].as_str() else { continue };
+            if property["value"]["subtype"] != "node" {
+                continue;
+            }
+            if nodes.len() == HIDDEN_NODES_MAX {
+                return Ok(Hidden::All);
+            }
+            let asked = json!({ "objectId": element, "depth": 0 });
+            let described = page.call(&frame.session, "DOM.describeNode", asked)?;
+            nodes.extend(described["node"]["backendNodeId"].as_u64());
+        }
+    }
+    Ok(Hidden::Nodes(nodes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_closed_root_one_node_is_found_and_nothing_in_what_is_no_snapshot() {
+        // As Chromium 156 tells of <div><i>light</i></div> with a closed root of
+        // <b></b><slot></slot><p></p>, where the <p> has one too.
+        let snapshot = json!({
+            "strings": ["F1", "open", "closed", "F2"],
+            "documents": [
+                { "frameId": 3, "nodes": {
+                    "shadowRootType": { "index": [1], "value": [1] },
+                    "parentIndex": [-1, 0],
+                    "backendNodeId": [20, 21],
+                } },
+                { "frameId": 0, "nodes": {
+                    "shadowRootType": { "index": [2, 3, 4, 5, 6, 99], "value": [2, 2, 2, 2, 2, 2] },
+                    "parentIndex": [-1, 0, 1, 1, 3, 1, 5],
+                    "backendNodeId": [10, 11, 12, 13, 14, 15, 16],
+                } },
+            ],
+        });
+        assert_eq!(in_closed_roots(&snapshot, "F1"), [12]);
+        assert!(in_closed_roots(&snapshot, "F2").is_empty());
+        assert!(in_closed_roots(&snapshot, "F3").is_empty());
+        assert!(in_closed_roots(&json!({ "documents": 7 }), "F1").is_empty());
+        let root = json!({ "children": [{ "shadowRoots": [
+            { "shadowRootType": "open", "backendNodeId": 1, "children": [
+                { "shadowRoots": [{ "shadowRootType": "closed", "backendNodeId": 2 }] },
+            ] },
+        ] }] });
+        let mut found = Vec::new();
+        closed_within(&root, &mut found);
+        assert_eq!(found, [2]);
+    }
+}
