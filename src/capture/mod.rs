@@ -177,6 +177,9 @@ pub struct Facts {
     pub unexpected: Vec<Blocked>,
     /// How many windows the page tried to open. None stays open.
     pub popups: u64,
+    /// Whether the page was watched before its address was asked for. If not, its requests are
+    /// told by its own record, as far as that goes.
+    pub watched_from_start: bool,
     /// What was waited for before anything was taken, in that order.
     pub waits: Vec<Wait>,
     /// What was done to get at a page that did not answer.

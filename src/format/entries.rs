@@ -25,7 +25,17 @@ pub const CHANGES_MAX: usize = 1_000;
 pub const TEXT_CHARS_MAX: usize = 2_000;
 
 /// The kinds of a console log that a capture takes.
-const KINDS: [&str; 5] = ["console", "exception", "log", "dialog", "crash"];
+const KINDS: [&str; 9] = [
+    "console",
+    "exception",
+    "log",
+    "dialog",
+    "navigation",
+    "download",
+    "popup",
+    "crash",
+    "dropped",
+];
 /// The words with which browsers, and the tools that drive them, tell the type or level of a
 /// message; in lower case.
 const LEVELS: [&str; 24] = [
@@ -143,7 +153,7 @@ pub enum RequestChange {
 /// What a page said.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
-    /// What said it, where that is known: `console`, `exception`, `log`, `dialog`, `crash`.
+    /// What said it, where that is known: `console`, `exception`, `log`, `dialog`, `crash` …
     pub kind: Option<String>,
     /// How grave it is, or the call that said it: `error`, `warning`, `info`, `debug`.
     pub level: String,
@@ -198,7 +208,7 @@ pub fn compare_requests(before: &[u8], after: &[u8]) -> Option<RequestsDiff> {
         .iter()
         .map(|request| free.get_mut(&(&*request.method, &*request.url))?.pop_front())
         .collect();
-    let lengths = (before.len(), after.len());
+    let lengths = (before.len() as u64, after.len() as u64);
     Some(merged(lengths, &partners, after.len(), |old, new| {
         match (old.map(|at| &before[at]), new.map(|at| &after[at])) {
             (Some(old), Some(new)) if old == new => None,
@@ -246,15 +256,15 @@ pub fn compare_console(before: &[u8], after: &[u8]) -> Option<ConsoleDiff> {
 /// first which of the second it is matched with, `change` what differs between two, or what one
 /// without a partner is.
 fn merged<C>(
-    entries: (usize, usize),
+    entries: (u64, u64),
     partners: &[Option<usize>],
     after_len: usize,
     change: impl Fn(Option<usize>, Option<usize>) -> Option<C>,
 ) -> EntriesDiff<C> {
     let mut diff = EntriesDiff {
         equal: true,
-        before: entries.0 as u64,
-        after: entries.1 as u64,
+        before: entries.0,
+        after: entries.1,
         added: 0,
         gone: 0,
         changed: 0,
@@ -430,7 +440,7 @@ fn said(error: &Value) -> Option<String> {
 /// The messages of a log in the order in which each was said first, with how many times it was.
 struct Said {
     messages: Vec<(Message, u64)>,
-    lines: usize,
+    lines: u64,
 }
 
 impl Said {
@@ -440,17 +450,20 @@ impl Said {
         }
         let mut places: HashMap<Message, usize> = HashMap::new();
         let mut counts: Vec<u64> = Vec::new();
-        let mut lines = 0;
+        let mut lines = 0_u64;
         for line in content.split(|byte| *byte == b'\n') {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let message = message(&serde_json::from_slice(line).ok()?)?;
-            lines += 1;
+            let line = serde_json::from_slice(line).ok()?;
+            let message = message(&line)?;
+            // A line may stand for many of the same.
+            let times = line.get("repeat").and_then(Value::as_u64).unwrap_or(1).max(1);
+            lines = lines.saturating_add(times);
             let at = *places.entry(message).or_insert(counts.len());
             match counts.get_mut(at) {
-                Some(count) => *count += 1,
-                None => counts.push(1),
+                Some(count) => *count = count.saturating_add(times),
+                None => counts.push(times),
             }
         }
         let mut messages: Vec<(Message, usize)> = places.into_iter().collect();

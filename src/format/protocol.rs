@@ -53,6 +53,11 @@ fn without_lone_surrogates(text: &str) -> String {
     String::from_utf8(mended).unwrap_or_default()
 }
 
+/// The name of an event that no browser tells: that others stood here and were not kept, since
+/// there were too many. Its parameters are their `kind` (`said`, `network`, `messages`, `steering`)
+/// and their `count`.
+pub const EVENTS_DROPPED: &str = "Tintype.eventsDropped";
+
 /// Something that happened, as the browser told it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProtocolEvent {

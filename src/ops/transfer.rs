@@ -11,6 +11,9 @@
 //! **Invariant:** an archive is checked whole before the first snapshot of it is stored, and is not
 //! changed.
 //!
+//! The requests of a page go out as a HAR that other tools read, with bodies inside; any artifact goes
+//! out as it is.
+//!
 //! A single data snapshot also goes out as a [JSON document](crate::format::export), the form in which
 //! Python snapshot managers exchange one, and comes in from such. What it can't hold is refused on the
 //! way out. On the way in its value is compared with its checksum.
@@ -24,10 +27,12 @@ use serde::Serialize;
 use crate::codec::frame;
 use crate::error::{Corruption, Error, Result, What};
 use crate::format::export::{self, Document, Fault};
+use crate::format::har::inline;
 use crate::format::pyjson;
-use crate::model::artifact::Given;
+use crate::model::artifact::{Artifact, Given};
 use crate::model::id::{ArtifactName, Version};
 use crate::model::query::Query;
+use crate::model::snapshot::Snapshot;
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth};
 use crate::store::{Builder, Repository, copy, file};
@@ -144,17 +149,68 @@ pub fn export_artifact(
     path: impl AsRef<Path>,
 ) -> Result<Exported> {
     let snapshot = repo.get(version)?;
-    let held = || snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some());
-    let Some(found) = held().find(|held| held.name == *artifact) else {
-        let names: Vec<_> = held().map(|held| held.name.as_str()).collect();
-        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        let name = format!("{artifact} in snapshot {version}, which holds {names}");
-        return Err(Error::NotFound { what: What::Artifact, name });
-    };
+    let found = held(&snapshot, artifact.as_str())?;
     let file_bytes = file::create(path.as_ref(), |file| {
         repo.copy_to(version, artifact.as_str(), file).map(drop)
     })?;
     Ok(Exported { snapshots: 1, bytes: found.bytes, file_bytes })
+}
+
+/// The name of the artifact that tells of a page's requests.
+const NETWORK: &str = "network.har";
+
+/// Writes the requests of a page into a HAR at `path`, whole or not at all, with the bodies that the
+/// snapshot has inside (`content.text`; what is no text in base64). Where there is no body, the
+/// entry says so. A HAR that another program made is written byte for byte.
+///
+/// Fails with `StoreExists` where something stands there, with `NotFound` where the snapshot has no
+/// `network.har`, telling why and what there is, and with `Corrupt` where content can't be proved
+/// intact.
+pub fn export_har(
+    repo: &Repository,
+    version: &Version,
+    path: impl AsRef<Path>,
+) -> Result<Exported> {
+    let snapshot = repo.get(version)?;
+    let mut bytes = held(&snapshot, NETWORK)?.bytes;
+    let har = repo.content(version, NETWORK)?;
+    let body = |name: &str| {
+        let artifact = snapshot.artifacts.iter().find(|artifact| artifact.name.as_str() == name);
+        match artifact {
+            Some(artifact) if artifact.hash.is_some() => {
+                bytes += artifact.bytes;
+                repo.content(version, name).map(Ok)
+            }
+            Some(artifact) => Ok(Err(artifact.reason.clone().unwrap_or_default())),
+            None => Ok(Err(format!("there is no {name} in the snapshot"))),
+        }
+    };
+    let written = match inline::inlined(&har, body)? {
+        Some(inlined) => inlined.to_string().into_bytes(),
+        None => har,
+    };
+    let path = path.as_ref();
+    let file_bytes = file::create(path, |file| {
+        file.write_all(&written).map_err(|source| Error::io(path, source))
+    })?;
+    Ok(Exported { snapshots: 1, bytes, file_bytes })
+}
+
+/// The artifact of this name that has content; else an error that says what there is.
+fn held<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Artifact> {
+    let held = || snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some());
+    if let Some(found) = held().find(|artifact| artifact.name.as_str() == name) {
+        return Ok(found);
+    }
+    let names: Vec<_> = held().map(|held| held.name.as_str()).collect();
+    let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let asked_for = snapshot.artifacts.iter().find(|artifact| artifact.name.as_str() == name);
+    let why = asked_for.map_or(String::new(), |artifact| {
+        let reason = artifact.reason.as_deref().map_or(String::new(), |why| format!(": {why}"));
+        format!(" ({}{reason})", artifact.status.as_str())
+    });
+    let name = format!("{name} in snapshot {}{why}, which holds {names}", snapshot.version);
+    Err(Error::NotFound { what: What::Artifact, name })
 }
 
 /// Stores all snapshots of an archive, the oldest first, and tells what became of each. A

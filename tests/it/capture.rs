@@ -160,38 +160,16 @@ fn only_what_was_asked_for_is_taken() {
 
 #[cfg(feature = "chrome")]
 mod chromium {
-    use std::sync::{Arc, Mutex, PoisonError, Weak};
 
     use serde_json::Value;
-    use tintype::capture::chrome::{Browser, BrowserOptions};
+    use tintype::capture::chrome::Browser;
     use tintype::capture::{Page, draft_of};
     use tintype::model::artifact::ArtifactStatus::{Empty, Skipped, Stored};
     use tintype::{Draft, Status};
 
     use super::*;
+    use crate::support::chromium::{launch, shared};
     use crate::support::site::{Site, closed_address};
-
-    fn launch(load_timeout_ms: u64) -> Browser {
-        let options = BrowserOptions {
-            load_timeout: Duration::from_millis(load_timeout_ms),
-            ..BrowserOptions::default()
-        };
-        match Browser::launch(options) {
-            Ok(browser) => browser,
-            Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),
-        }
-    }
-
-    /// A browser that the tests share that run at the same time; the last one closes it.
-    fn shared() -> Arc<Browser> {
-        static SHARED: Mutex<Weak<Browser>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let browser = Arc::new(launch(30_000));
-            *shared = Arc::downgrade(&browser);
-            browser
-        })
-    }
 
     fn captured(path: &str) -> Draft {
         let site = Site::start();
@@ -240,34 +218,6 @@ mod chromium {
         assert_eq!(facts["load"], "loaded");
         assert_eq!(facts["viewport"]["height"], 800);
         assert!(facts["browser"].as_str().unwrap().contains('/'));
-
-        // The console of the same page.
-        let lines = console(&draft);
-        let said: Vec<(&str, &str, &str)> = lines
-            .iter()
-            .filter(|line| line["kind"] == "console")
-            .map(|line| {
-                let field = |name: &str| line[name].as_str().unwrap();
-                (field("type"), field("level"), field("text"))
-            })
-            .collect();
-        let wanted = [
-            ("log", "info", "a log 1 {a: 1}"),
-            ("info", "info", "an info"),
-            ("warning", "warning", "a warning"),
-            ("error", "error", "an error"),
-            ("debug", "debug", "a debug"),
-            ("table", "info", "[1, 2]"),
-            ("assert", "error", "an assertion"),
-        ];
-        assert_eq!(said, wanted);
-        let thrown = lines.iter().find(|line| line["kind"] == "exception").unwrap();
-        assert!(thrown["text"].as_str().unwrap().contains("thrown on purpose"));
-        assert_eq!(thrown["stack"][0]["function"], "thrower");
-        assert_eq!(thrown["stack"][0]["line"], 15);
-        let times: Vec<&str> = lines.iter().map(|line| line["time"].as_str().unwrap()).collect();
-        assert!(times.iter().all(|time| time.len() == "2026-01-29T06:43:41.714106Z".len()));
-        assert!(times.is_sorted());
     }
 
     #[test]
@@ -276,72 +226,6 @@ mod chromium {
         check(&draft, Status::Complete, [Stored, Stored, Stored, Empty, Stored]);
         assert_eq!(png_size(&draft, "view.png"), (1280, 800));
         assert_eq!(png_size(&draft, "full.png"), (1280, 5000));
-    }
-
-    #[test]
-    fn the_har_has_each_hop_of_a_redirect_and_what_failed_and_no_secret() {
-        let draft = captured("/net");
-        let text = text(&draft, "network.har");
-        let har: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(har["log"]["version"], "1.2");
-        let entries = har["log"]["entries"].as_array().unwrap();
-        let of = |end: &str| {
-            let found = entries.iter().find(|entry| {
-                let url = entry["request"]["url"].as_str().unwrap();
-                url.ends_with(end)
-            });
-            found.unwrap_or_else(|| panic!("no {end} in {har:#}"))
-        };
-        assert_eq!(of("/net")["response"]["status"], 200);
-        assert_eq!(of("/net")["_resourceType"], "document");
-        assert_eq!(of("/net")["serverIPAddress"], "127.0.0.1");
-        let moved = of("/moved.svg");
-        assert_eq!(moved["response"]["status"], 302);
-        assert!(moved["response"]["redirectURL"].as_str().unwrap().ends_with("?from=moved"));
-        assert_eq!(of("/pixel.svg?from=moved")["response"]["status"], 200);
-        assert!(of("/pixel.svg?from=moved")["response"]["content"]["size"].as_u64() > Some(0));
-        let missing = of("/nowhere?a=1&b=two");
-        assert_eq!(missing["response"]["status"], 404);
-        assert_eq!(missing["request"]["method"], "POST");
-        assert_eq!(missing["request"]["queryString"][1]["value"], "two");
-        let failed = of("http://127.0.0.1:1/");
-        assert!(failed["response"]["_error"].as_str().unwrap().starts_with("net::ERR_"));
-        for secret in ["hunter2", "s3cr3t"] {
-            assert!(!text.contains(secret));
-        }
-        for entry in entries {
-            check_entry(entry);
-        }
-    }
-
-    /// Checks that an entry has what HAR 1.2 asks for.
-    fn check_entry(entry: &Value) {
-        let string = |value: &Value| assert!(value.is_string(), "{entry:#}");
-        let number = |value: &Value| assert!(value.is_number(), "{entry:#}");
-        let array = |value: &Value| assert!(value.is_array(), "{entry:#}");
-        let (request, response) = (&entry["request"], &entry["response"]);
-        string(&entry["startedDateTime"]);
-        number(&entry["time"]);
-        assert!(entry["cache"].is_object());
-        for side in [request, response] {
-            string(&side["httpVersion"]);
-            array(&side["cookies"]);
-            array(&side["headers"]);
-            number(&side["headersSize"]);
-            number(&side["bodySize"]);
-        }
-        string(&request["method"]);
-        array(&request["queryString"]);
-        number(&response["status"]);
-        string(&response["statusText"]);
-        string(&response["redirectURL"]);
-        number(&response["content"]["size"]);
-        string(&response["content"]["mimeType"]);
-        let mut sum = 0.0;
-        for phase in ["blocked", "dns", "connect", "send", "wait", "receive"] {
-            sum += entry["timings"][phase].as_f64().unwrap().max(0.0);
-        }
-        assert!((sum - entry["time"].as_f64().unwrap()).abs() < 0.01, "{entry:#}");
     }
 
     #[test]

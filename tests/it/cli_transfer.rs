@@ -130,6 +130,28 @@ fn a_page_goes_out_as_har_and_mhtml_or_it_is_told_what_there_is() {
 }
 
 #[test]
+fn the_requests_of_a_capture_go_out_with_bodies_inside() {
+    let shell = Shell::new();
+    shell.file(
+        "network.har",
+        r#"{"log": {"creator": {"name": "Tintype"}, "entries": [
+            {"response": {"content": {"size": 9, "_artifact": "body-001.json"}}},
+            {"response": {"content": {"size": 9}}}]}}"#,
+    );
+    shell.file("body-001.json", r#"{"a": "ü"}"#);
+    shell.put("network.har body-001.json --together --version page");
+    let out = shell.json("export page -o out.har --as har");
+    assert_eq!(out[0]["artifact"], "network.har");
+    assert_eq!(out[0]["file_bytes"], shell.read("out.har").len());
+    let har: Value = serde_json::from_slice(&shell.read("out.har")).unwrap();
+    let content = |at: usize| &har["log"]["entries"][at]["response"]["content"];
+    assert_eq!(content(0), &json!({"size": 9, "text": "{\"a\": \"ü\"}"}));
+    assert_eq!(content(1), &json!({"size": 9, "comment": "its body was not taken"}));
+    // In the store it stays as it was taken.
+    assert_eq!(shell.run("get page --artifact network.har").out, shell.read("network.har"));
+}
+
+#[test]
 fn the_document_of_a_python_manager_comes_in_checked() {
     let shell = Shell::new();
     shell.file("py.txt", DOCUMENT);

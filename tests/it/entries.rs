@@ -212,7 +212,11 @@ fn check_console(before: &[Value], after: &[Value]) -> ConsoleDiff {
     let diff = compare_console(&log(before), &log(after)).unwrap();
     let back = compare_console(&log(after), &log(before)).unwrap();
     assert_eq!((diff.added, diff.gone, diff.changed), (back.gone, back.added, back.changed));
-    assert_eq!((diff.before, diff.after), (before.len() as u64, after.len() as u64));
+    let said = |lines: &[Value]| {
+        let times = lines.iter().map(|line| line["repeat"].as_u64().unwrap_or(1));
+        times.fold(0, u64::saturating_add)
+    };
+    assert_eq!((diff.before, diff.after), (said(before), said(after)));
     assert_eq!(diff.equal, diff.changes.is_empty());
     assert!(compare_console(&log(after), &log(after)).unwrap().equal);
     let told = serde_json::to_value(&diff).unwrap();
@@ -250,6 +254,21 @@ fn messages_are_counted_and_their_times_and_lines_are_not_looked_at() {
         let diff = check_console(std::slice::from_ref(&slow), &[other]);
         assert_eq!((diff.added, diff.gone), (1, 1));
     }
+}
+
+#[test]
+fn a_line_that_stands_for_many_counts_as_many() {
+    let repeated = |times: u64| {
+        let mut line = said("info", "again");
+        line["repeat"] = json!(times);
+        line["until"] = json!("2026-01-26T06:00:01.000000Z");
+        line
+    };
+    let one = said("info", "again");
+    let diff = check_console(&[one.clone(), one.clone(), one.clone()], &[repeated(3)]);
+    assert_eq!((diff.equal, diff.before, diff.after), (true, 3, 3));
+    let diff = check_console(&[one], &[repeated(u64::MAX), repeated(7)]);
+    assert_eq!((diff.changed, diff.after), (1, u64::MAX));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tintype::model::artifact::{MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
+use tintype::model::artifact::{ArtifactStatus, MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
 use tintype::ops::transfer::{self, Imported, Naming};
 use tintype::ops::verify::{self, Depth};
 use tintype::{Draft, DraftArtifact, Error, Repository, Snapshot};
@@ -428,6 +428,75 @@ fn what_json_can_t_hold_is_refused_and_leaves_no_file() {
     assert!(matches!(export(&desk.path("no/such.json")), Err(Error::Io { .. })));
     assert_eq!(fs::read(&taken).unwrap(), b"mine");
     assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_har_goes_out_with_the_bodies_that_the_snapshot_has() {
+    let desk = Desk::new();
+    let content = |artifact: &str| json!({ "size": 2, "_artifact": artifact });
+    let entry = |content: Value| json!({ "response": { "content": content } });
+    let har = json!({ "log": { "creator": { "name": "Tintype" }, "entries": [
+        entry(content("body-001.json")),
+        entry(content("body-002.js")),
+        entry(content("body-003.css")),
+        entry(json!({ "size": 9 })),
+    ] } });
+    let stored = |name: &str, content: &[u8]| {
+        DraftArtifact::stored(name.parse().unwrap(), "text/plain", content).unwrap()
+    };
+    let why = "a secret in it can't be taken out".to_owned();
+    let name = "body-003.css".parse().unwrap();
+    let withheld = DraftArtifact::missing(name, "text/css", ArtifactStatus::Redacted, Some(why));
+    let draft = Draft::new()
+        .artifact(stored("network.har", har.to_string().as_bytes()))
+        .artifact(stored("body-001.json", b"{}"))
+        .artifact(withheld.unwrap())
+        .version(version("v"));
+    desk.repo.create(draft).unwrap();
+    let path = desk.path("out.har");
+    let exported = transfer::export_har(&desk.repo, &version("v"), &path).unwrap();
+    let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let contents: Vec<_> = written["log"]["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["response"]["content"].clone())
+        .collect();
+    assert_eq!(
+        contents,
+        [
+            json!({ "size": 2, "text": "{}" }),
+            json!({ "size": 2, "comment": "there is no body-002.js in the snapshot" }),
+            json!({ "size": 2, "comment": "a secret in it can't be taken out" }),
+            json!({ "size": 9, "comment": "its body was not taken" }),
+        ]
+    );
+    assert_eq!(exported.bytes, har.to_string().len() as u64 + 2);
+    assert_eq!(exported.file_bytes, fs::metadata(&path).unwrap().len());
+    let again = transfer::export_har(&desk.repo, &version("v"), &path).unwrap_err();
+    assert!(matches!(again, Error::StoreExists { .. }));
+
+    // One that another program made is its own business.
+    let other = br#"{ "log": {"entries": [{"response": {"content": {"_artifact": "data"}}}]}}"#;
+    let draft = Draft::new().artifact(stored("network.har", other)).version(version("w"));
+    desk.repo.create(draft).unwrap();
+    let path = desk.path("other.har");
+    transfer::export_har(&desk.repo, &version("w"), &path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), other);
+
+    // What was asked for and could not be had says why.
+    let why = Some("the browser is gone".to_owned());
+    let name = "network.har".parse().unwrap();
+    let failed = DraftArtifact::missing(name, "application/har+json", ArtifactStatus::Failed, why);
+    let draft = Draft::text("t").artifact(failed.unwrap()).version(version("x"));
+    desk.repo.create(draft).unwrap();
+    let told = transfer::export_har(&desk.repo, &version("x"), desk.path("no")).unwrap_err();
+    assert_eq!(
+        told.to_string(),
+        "there is no artifact network.har in snapshot x (failed: the browser is gone), which holds \
+         data"
+    );
+    assert!(!desk.path("no").exists());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `recorder` and some in `cli` want a Chromium, `readme`,
-//! `schema` and `concurrency` the programs `sqlite3` and `zstd`, `locks` a C compiler; `make test`
-//! installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `recorder`, `redact` and some in `cli`
+//! want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`, `locks` a C
+//! compiler; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
@@ -13,6 +13,8 @@ mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(all(feature = "cli", feature = "chrome"))]
+mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
@@ -37,6 +39,8 @@ mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod model;
+#[cfg(feature = "chrome")]
+mod network;
 mod pickle;
 mod png;
 mod protocol;

@@ -51,7 +51,7 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("clap_complete", &["src/bin/"]),
     ("indicatif", &["src/bin/"]),
     ("terminal_size", &["src/bin/"]),
-    ("base64", &["src/capture/chrome/"]),
+    ("base64", &["src/capture/chrome/", "src/format/har/"]),
     ("env_logger", &["src/bin/"]),
     ("tiny_http", &["src/bin/tintype/demo"]),
     // The binary's way to the library.

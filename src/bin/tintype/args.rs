@@ -493,7 +493,7 @@ pub enum ExportForm {
     Archive,
     /// A data snapshot as a JSON document: its value, and what is said of it
     Json,
-    /// The requests of a page: its network.har
+    /// The requests of a page with what was answered: its network.har, with bodies inside
     Har,
     /// The page as one file: its page.mhtml
     Mhtml,

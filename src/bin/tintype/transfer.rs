@@ -19,30 +19,30 @@ pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
         .collect::<tintype::Result<_>>()?;
     match args.form {
         ExportForm::Archive => archive(repo, &versions, args, out),
-        ExportForm::Json => one(repo, &versions, args, None, out),
-        ExportForm::Har => one(repo, &versions, args, Some("network.har"), out),
-        ExportForm::Mhtml => one(repo, &versions, args, Some("page.mhtml"), out),
+        _ => one(repo, &versions, args, out),
     }
 }
 
-/// Writes one snapshot: this artifact of it, or the JSON document.
-fn one(
-    repo: &Repository,
-    versions: &[Version],
-    args: &Export,
-    artifact: Option<&str>,
-    out: &Out,
-) -> Run {
+/// Writes one snapshot: an artifact of it, or the JSON document.
+fn one(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run {
     let [version] = versions else {
         return Err(Failure::Usage(format!(
             "{} snapshots are named; but for an archive it has to be one",
             versions.len()
         )));
     };
-    let artifact: Option<ArtifactName> = artifact.map(str::parse).transpose()?;
-    let exported = match &artifact {
-        Some(artifact) => transfer::export_artifact(repo, version, artifact, &args.output)?,
-        None => transfer::export_json(repo, version, &args.output)?,
+    let (artifact, exported) = match args.form {
+        ExportForm::Har => {
+            (Some("network.har"), transfer::export_har(repo, version, &args.output)?)
+        }
+        ExportForm::Mhtml => {
+            let name: ArtifactName = "page.mhtml".parse()?;
+            let exported = transfer::export_artifact(repo, version, &name, &args.output)?;
+            (Some("page.mhtml"), exported)
+        }
+        ExportForm::Archive | ExportForm::Json => {
+            (None, transfer::export_json(repo, version, &args.output)?)
+        }
     };
     match out.json {
         true => out.object(json!({

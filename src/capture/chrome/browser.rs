@@ -247,6 +247,14 @@ impl Browser {
         }
     }
 
+    /// Where the browser listens in which pages are opened at present: `http://127.0.0.1:41234`, as
+    /// [`connect`](Browser::connect) takes it. Whoever knows it can do everything with the browser.
+    pub fn address(&self) -> Option<String> {
+        let state = lock(&self.state);
+        let address = state.current.as_ref()?.running.address();
+        Some(format!("http://{}", address.strip_prefix("ws://")?))
+    }
+
     /// The process of the browser in which pages are opened at present, where it was started here.
     pub fn process_id(&self) -> Option<u32> {
         lock(&self.state).current.as_ref()?.running.process()
@@ -314,8 +322,7 @@ fn is_of(given: &Given, running: &Running) -> bool {
 /// Makes a tab of its own ready for a page, with everything recorded from the beginning.
 fn prepare(running: &Arc<Running>, names: &Arc<Names>) -> Result<ChromePage, Fault> {
     let tab = Tab::open(running, CALL_MAX)?;
-    let url = format!("{}/devtools/page/{}", running.address(), tab.target());
-    let mut socket = Socket::connect(&url)?;
+    let mut socket = Socket::connect(&tab.address())?;
     let guard = Guard::new(socket.voice(), names);
     // Before what else there is, since it lets frames and workers go on.
     socket.on(guard.reflex());

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::options::{PageOptions, WaitFor};
 use super::page::{ChromePage, HANG_AFTER};
+use super::world::WORLD;
 use crate::capture::{Fault, Load, Wait, millis};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::time::{Clock, Stopwatch, SystemClock};
@@ -24,8 +25,6 @@ const QUIET: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// After which pauses a picture is taken again, until two are the same; the last for ever.
 const STILL_AFTER_MS: [u64; 4] = [100, 250, 500, 1_000];
-/// The name of the world in which our scripts run, out of reach of the page's.
-pub(super) const WORLD: &str = "tintype";
 
 /// What the events of a page say about its loading.
 #[derive(Default)]
@@ -59,6 +58,7 @@ impl ChromePage {
         let watch = Stopwatch::start();
         self.facts.url = url.to_owned();
         self.facts.navigated_at = Some(SystemClock.now());
+        self.facts.watched_from_start = true;
         let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
             Ok(answer) => answer,
             Err(fault) => {
@@ -310,9 +310,11 @@ impl ChromePage {
         });
         let response = response.map(|event| &event.params["response"]);
         let status = response.and_then(|response| response["status"].as_u64());
-        self.facts.http_status = status.and_then(|status| u16::try_from(status).ok());
-        self.facts.media_type =
-            response.and_then(|response| Some(response["mimeType"].as_str()?.to_owned()));
+        // A page that nobody watched from the start has told of itself already.
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        self.facts.http_status = status.or(self.facts.http_status);
+        let media_type = response.and_then(|response| response["mimeType"].as_str());
+        self.facts.media_type = media_type.map(str::to_owned).or(self.facts.media_type.take());
         if let Some(guard) = self.guard.as_ref().filter(|_| self.facts.guarded) {
             (self.facts.blocked, self.facts.blocked_count) = guard.kept_back();
             self.facts.unexpected = guard.unexpected(&events);

@@ -12,7 +12,9 @@
 //! page      one page: its tab, rescue, what is taken of it   one socket to each page
 //! setup     what was chosen, told to the browser             guard   kept from private addresses
 //! load      going to an address, waiting
-//! parts     HTML and pictures of it
+//! parts     HTML and pictures of it                      world    scripts of our own in it
+//! bodies    bodies of answers and requests
+//! backfill  what is known of a page that nobody watched
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
 //! events    what is kept of them                         (as files: format::console, format::har)
 //! ```
@@ -22,6 +24,8 @@
 //! **Invariant:** each capture has a browser context of its own, so that no cookie, cache or
 //! storage goes from one to the next.
 
+mod backfill;
+mod bodies;
 mod browser;
 mod cdp;
 mod connect;
@@ -42,6 +46,7 @@ mod setup;
 mod socket;
 mod through;
 mod watch;
+mod world;
 
 pub use browser::Browser;
 /// The crate that starts and drives browsers, in the version whose tabs can be watched.

@@ -470,8 +470,8 @@ fn check_argument(argument: &str) -> Result<()> {
 }
 
 impl PageOptions {
-    /// Checks everything that can be told without a browser.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks everything that can be told without a browser. Opening a page does so too.
+    pub fn check(&self) -> Result<()> {
         if let Some(window) = self.window {
             check_window(window)?;
         }

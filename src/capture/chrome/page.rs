@@ -1,5 +1,6 @@
 //! One page: opened, loaded, brought back to its senses, captured.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,15 @@ use serde_json::{Value, json};
 use super::cdp::{Call, Cdp, PAGE};
 use super::guard::Guard;
 use super::lock::lock;
-use super::parts;
 use super::replay::{Head, Lines, Recorded, Replay};
 use super::running::Running;
+use super::{backfill, bodies, parts};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
-use crate::format::har::{self, HarPage};
+use crate::format::har::{Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
-use crate::model::time::{Clock, Stopwatch, SystemClock};
+use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
 
 /// The longest that a call which the page itself need not answer may take.
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
@@ -24,9 +25,8 @@ const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
 pub(super) const HANG_AFTER: Duration = Duration::from_millis(1_500);
 /// The longest that is waited for title and address, which the browser knows without the page.
 const FACTS_CALL_MAX: Duration = Duration::from_secs(1);
-/// What the browser may keep of response bodies: in all, and of one.
-const BODIES_BYTES_MAX: u64 = 100 * 1024 * 1024;
-const BODY_BYTES_MAX: u64 = 20 * 1024 * 1024;
+/// The longest that is waited for what the record of the network lacks.
+const POSTS_CALL_MAX: Duration = Duration::from_secs(1);
 
 /// A browser context with one tab in it. Both go when this goes.
 pub(super) struct Tab {
@@ -52,9 +52,9 @@ impl Tab {
         Ok(tab)
     }
 
-    /// The tab's id.
-    pub(super) fn target(&self) -> &str {
-        &self.target
+    /// The address of its page: `ws://127.0.0.1:41234/devtools/page/8A1F…`.
+    pub(super) fn address(&self) -> String {
+        format!("{}/devtools/page/{}", self.running.address(), self.target)
     }
 }
 
@@ -79,7 +79,15 @@ pub struct ChromePage {
     /// What keeps it from private addresses, where it is of a public one.
     pub(super) guard: Option<Arc<Guard>>,
     recording: Option<Lines>,
-    _tab: Option<Tab>,
+    /// What became of bodies, where they were taken.
+    bodies: Vec<Body>,
+    /// Requests that were made for a capture's sake.
+    ours: BTreeSet<String>,
+    /// Entries of requests that nobody watched.
+    backfilled: Vec<Value>,
+    /// The loader of the document that they are of.
+    pub(super) backfilled_of: String,
+    tab: Option<Tab>,
 }
 
 impl std::fmt::Debug for ChromePage {
@@ -103,7 +111,11 @@ impl ChromePage {
             seen: 0,
             guard: None,
             recording: None,
-            _tab: tab,
+            bodies: Vec::new(),
+            ours: BTreeSet::new(),
+            backfilled: Vec::new(),
+            backfilled_of: String::new(),
+            tab: tab,
         }
     }
 
@@ -132,23 +144,26 @@ impl ChromePage {
 
     /// Switches on what is to be recorded.
     pub(super) fn switch_on(&mut self) -> Result<(), Fault> {
-        // Bodies of requests are not recorded.
-        let network = json!({
-            "maxTotalBufferSize": BODIES_BYTES_MAX,
-            "maxResourceBufferSize": BODY_BYTES_MAX,
-            "maxPostDataSize": 0,
-        });
         for (method, params) in [
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({ "enabled": true })),
             ("Inspector.enable", json!({})),
             ("Runtime.enable", json!({})),
             ("Log.enable", json!({})),
-            ("Network.enable", network),
         ] {
             self.cdp.call(method, params, SETUP_CALL_MAX)?;
         }
+        bodies::record(&mut *self.cdp, PAGE, SETUP_CALL_MAX)?;
+        // Not every browser has it, and nothing hangs on it.
+        let kinds = json!({ "eventTypes": ["largest-contentful-paint", "layout-shift"] });
+        self.cdp.send(PAGE, "PerformanceTimeline.enable", kinds)?;
         Ok(())
+    }
+
+    /// The address of its WebSocket, which [`ChromePage::watch_at`] takes, of a page that was opened
+    /// here.
+    pub fn address(&self) -> Option<String> {
+        self.tab.as_ref().map(Tab::address)
     }
 
     /// Writes down from now on what the browser says, to be [played again](ChromePage::replay).
@@ -197,17 +212,53 @@ impl ChromePage {
     }
 
     fn events(&mut self) -> Vec<ProtocolEvent> {
-        self.cdp.events(0).into_iter().map(|numbered| numbered.event).collect()
+        let events = self.cdp.events(0).into_iter().map(|numbered| numbered.event);
+        let is_ours = |event: &ProtocolEvent| {
+            event.params["requestId"].as_str().is_some_and(|id| self.ours.contains(id))
+        };
+        events.filter(|event| !is_ours(event)).collect()
     }
 
-    fn har(&mut self) -> Vec<u8> {
+    /// Learns what is known of the time before this page was watched.
+    pub(super) fn backfill(&mut self, sessions: &[String], until: Option<Time>, within: Duration) {
+        match backfill::backfill(&mut *self.cdp, sessions, until, within) {
+            Ok(found) => {
+                self.backfilled = found.entries;
+                self.facts.http_status = self.facts.http_status.or(found.http_status);
+            }
+            Err(fault) => log::warn!("capture: the page told nothing of its requests: {fault}"),
+        }
+    }
+
+    fn har(&mut self, within: Duration) -> Vec<u8> {
         let facts = self.facts();
+        let traffic = Traffic::of(&self.events());
+        let within = within.min(POSTS_CALL_MAX);
         let page = HarPage {
             title: facts.title.filter(|title| !title.is_empty()).unwrap_or(facts.url),
             started: facts.navigated_at,
             browser: facts.browser.unwrap_or_default(),
+            bodies: self.bodies.clone(),
+            posts: bodies::posts(&mut *self.cdp, traffic.untold_posts(), within),
+            backfilled: self.backfilled.clone(),
         };
-        har::assemble(&self.events(), &page).to_string().into_bytes()
+        traffic.har(&page).to_string().into_bytes()
+    }
+
+    fn take_bodies(&mut self, within: Duration) -> Result<Taken, Fault> {
+        let answers = Traffic::of(&self.events()).answers();
+        let taken = bodies::take(&mut *self.cdp, answers, within);
+        self.bodies = taken.told;
+        match (taken.items, taken.fault) {
+            (items, _) if !items.is_empty() => Ok(Taken::Several(items)),
+            (_, Some(fault)) => Err(fault),
+            _ => Ok(Taken::Nothing("no answer has a body of a kind that is taken".to_owned())),
+        }
+    }
+
+    fn source(&mut self, within: Duration) -> Result<Taken, Fault> {
+        let watched = self.facts.watched_from_start;
+        bodies::source(&mut *self.cdp, &self.loader, watched, &mut self.ours, within)
     }
 }
 
@@ -263,7 +314,9 @@ impl Page for ChromePage {
                 }
                 Ok(lines)
             }
-            PagePart::Network => Ok(self.har()),
+            PagePart::Network => Ok(self.har(watch.left_of(within))),
+            PagePart::Bodies => return self.take_bodies(within),
+            PagePart::Source => return self.source(within),
             _ => Err(Fault::Refused("it is not taken yet".into())),
         }
         .map(Taken::Content)

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headless_chrome::browser::tab::Tab as CrateTab;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::cdp::Cdp;
-use super::load::WORLD;
+use super::cdp::{Cdp, PAGE};
 use super::page::ChromePage;
 use super::replay::Replay;
 use super::socket::Socket;
 use super::through::Through;
+use super::world::evaluate;
 use crate::capture::{Facts, Fault, Viewport};
 use crate::error::{Error, Result};
 use crate::model::time::{Clock, SystemClock};
@@ -118,6 +118,17 @@ impl ChromePage {
             self.loader = frame["loaderId"].as_str().unwrap_or_default().to_owned();
             self.facts.url = frame["url"].as_str().unwrap_or_default().to_owned();
         }
+        let loader = self.loader.clone();
+        let saw_it_asked_for = self.cdp.events(0).iter().any(|numbered| {
+            let event = &numbered.event;
+            event.method == "Network.requestWillBeSent"
+                && event.params["requestId"] == loader.as_str()
+        });
+        self.facts.watched_from_start = saw_it_asked_for;
+        if !saw_it_asked_for && self.backfilled_of != loader {
+            self.backfill(&[], self.facts.watched_since, ASK_MAX);
+            self.backfilled_of = loader;
+        }
         if let Some(viewport) = self.window() {
             self.viewport = viewport;
             self.facts.viewport = Some(viewport);
@@ -126,7 +137,8 @@ impl ChromePage {
 
     /// The inside of the window, scroll bars included: what a picture of it has.
     fn window(&mut self) -> Option<Viewport> {
-        let told = self.ask_in_our_world("[innerWidth, innerHeight, devicePixelRatio]")?;
+        let script = "[innerWidth, innerHeight, devicePixelRatio]";
+        let told = evaluate(&mut *self.cdp, PAGE, &self.frame, script, ASK_MAX).ok()?;
         let side = |at: usize| told[at].as_f64().filter(|side| *side > 0.0);
         Some(Viewport { width: side(0)? as u32, height: side(1)? as u32, device_scale: side(2)? })
     }
@@ -146,20 +158,7 @@ impl ChromePage {
                  document.adoptedStyleSheets.filter(other => other !== sheet); \
              document.documentElement.getBoundingClientRect(); \
              })()";
-        let _ = self.ask_in_our_world(script);
-    }
-
-    /// What a script gives in a world of our own, out of reach of the page's scripts.
-    fn ask_in_our_world(&mut self, script: &str) -> Option<Value> {
-        let asked = json!({ "frameId": self.frame, "worldName": WORLD });
-        let world = self.cdp.call("Page.createIsolatedWorld", asked, ASK_MAX).ok()?;
-        let asked = json!({
-            "expression": script,
-            "contextId": world["executionContextId"],
-            "returnByValue": true,
-        });
-        let mut answer = self.cdp.call("Runtime.evaluate", asked, ASK_MAX).ok()?;
-        Some(answer["result"]["value"].take())
+        let _ = evaluate(&mut *self.cdp, PAGE, &self.frame, script, ASK_MAX);
     }
 }
 

@@ -2,10 +2,13 @@
 
 #[cfg(feature = "chrome")]
 pub mod browsers;
+pub mod chromium;
 pub mod full;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod script;
+#[cfg(feature = "chrome")]
+pub mod server;
 #[cfg(feature = "cli")]
 pub mod shell;
 #[cfg(feature = "chrome")]

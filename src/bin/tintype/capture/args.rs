@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use tintype::capture::chrome::{Cookie, Header, WaitFor};
 use tintype::model::config::Environment;
 use tintype::{CaptureMode, PagePart};
 
@@ -82,7 +83,7 @@ pub struct PageArgs {
     /// fonts, frames, selector:CSS, gone:CSS, or a time as 500ms. What does not come is told, and
     /// the page is captured all the same [default: load, fonts and two frames]
     #[arg(long, value_name = "WHAT")]
-    pub wait: Vec<String>,
+    pub wait: Vec<WaitFor>,
     /// Wait so many seconds for a page to load; what is there by then is captured
     #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
     pub timeout: Duration,
@@ -99,11 +100,11 @@ pub struct PageArgs {
     #[arg(long, value_name = "L")]
     pub language: Option<String>,
     /// Send a header with each request, as 'X-Run: 7'; may be given several times
-    #[arg(long, value_name = "H", value_parser = header)]
-    pub header: Vec<(String, String)>,
+    #[arg(long, value_name = "H")]
+    pub header: Vec<Header>,
     /// Send a cookie to the page, as session=abc; may be given several times
-    #[arg(long, value_name = "C", value_parser = cookie)]
-    pub cookie: Vec<(String, String)>,
+    #[arg(long, value_name = "C")]
+    pub cookie: Vec<Cookie>,
     /// Let addresses of files be captured
     #[arg(long)]
     pub allow_file: bool,
@@ -135,16 +136,4 @@ fn window(text: &str) -> Result<(u32, u32), String> {
     text.split_once('x')
         .and_then(|(width, height)| Some((side(width)?, side(height)?)))
         .ok_or_else(|| "WIDTHxHEIGHT is needed, each from 1 to 10000".to_owned())
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once(':').ok_or("a name and a value are needed, as 'X-Run: 7'")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
-fn cookie(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once('=').ok_or("a name and a value are needed, as session=abc")?;
-    Ok((name.trim().to_owned(), value.to_owned()))
 }

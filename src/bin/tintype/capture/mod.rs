@@ -8,14 +8,14 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::capture::Page;
-use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage};
+use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, PageOptions};
 use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
 use tintype::{CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, Repository, Status};
 
 use crate::out::{Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
 use crate::put::about;
-use args::{Capture, Choice};
+use args::{Capture, Choice, PageArgs};
 
 /// The address that stands for standard input.
 const STDIN: &str = "-";
@@ -27,10 +27,14 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
     if args.about.at.is_some() && args.urls.len() > 1 {
         out.note("--at gives the same time to each of the captures");
     }
+    let page = page_options(&args.page);
+    // Before a browser is started.
+    page.check()?;
     let mut work = Work {
         repo,
         recorder: Recorder::new(repo),
         config,
+        page,
         args: &args,
         out,
         bar: out.progress(args.urls.len() as u64, "pages"),
@@ -97,11 +101,32 @@ fn config(args: &Capture) -> Result<CaptureConfig, Failure> {
     Ok(config)
 }
 
+/// How each page is opened.
+fn page_options(args: &PageArgs) -> PageOptions {
+    let mut options = PageOptions {
+        window: Some(args.window),
+        device_scale: args.device_scale,
+        user_agent: args.user_agent.clone(),
+        language: args.language.clone(),
+        headers: args.header.clone(),
+        cookies: args.cookie.clone(),
+        load_timeout: Some(args.timeout),
+        ..PageOptions::default()
+    };
+    options.waits.extend(
+        args.wait.iter().filter(|wait| !options.waits.contains(wait)).cloned().collect::<Vec<_>>(),
+    );
+    options.addresses.allow_private = args.allow_private;
+    options.addresses.allow_file = args.allow_file;
+    options
+}
+
 /// Captures, one after the other.
 struct Work<'a> {
     repo: &'a Repository,
     recorder: Recorder,
     config: CaptureConfig,
+    page: PageOptions,
     args: &'a Capture,
     out: &'a Out,
     bar: ProgressBar,
@@ -111,12 +136,16 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn open_all(&mut self) -> Result<(), Failure> {
-        let browser = Browser::launch(BrowserOptions {
-            executable: self.args.browser.browser.clone(),
-            window: self.args.page.window,
-            load_timeout: self.args.page.timeout,
-            ..BrowserOptions::default()
-        })?;
+        let given = &self.args.browser;
+        let browser = match &given.connect {
+            Some(address) => Browser::connect(address)?,
+            None => Browser::launch(BrowserOptions {
+                executable: given.browser.clone(),
+                proxy: given.proxy.clone(),
+                profile: given.profile.clone(),
+                ..BrowserOptions::default()
+            })?,
+        };
         let several = self.args.urls.len() > 1 || self.args.urls.iter().any(|url| url == STDIN);
         for url in &self.args.urls {
             if url != STDIN {
@@ -136,7 +165,7 @@ impl Work<'_> {
     fn open(&mut self, browser: &Browser, url: &str, several: bool) -> Result<(), Failure> {
         self.bar.set_message(plain(url));
         let watch = Stopwatch::start();
-        match browser.open(url) {
+        match browser.open_with(url, &self.page) {
             Ok(mut page) => self.take(&mut page, url, watch)?,
             // What befalls the browser befalls all that follow.
             Err(error @ Error::Invalid { what: "address", .. }) if several => {
