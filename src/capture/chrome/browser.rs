@@ -59,8 +59,11 @@ struct Current {
     /// A tab that is made ready while another page is looked at. Making one is half a second of
     /// waiting for the browser's processes, mostly. A browser that is asked twice will be asked
     /// again; for a single page nothing is made ahead.
-    next: Option<JoinHandle<Result<ChromePage, Fault>>>,
+    next: Option<Ahead>,
 }
+
+/// A page that is being made ready.
+type Ahead = JoinHandle<Result<ChromePage, Fault>>;
 
 impl Browser {
     /// Finds a browser and starts it.
@@ -88,7 +91,7 @@ impl Browser {
     }
 
     fn from(source: Source, options: BrowserOptions) -> Result<Self> {
-        let names = Names::new(options.proxy.is_none());
+        let names = Names::new(options.proxy.is_none() && !has_proxy_of_environment());
         let browser = Browser { source, options, names, state: Mutex::default() };
         let running = browser.start()?;
         lock(&browser.state).current = Some(Current::new(running));
@@ -193,7 +196,7 @@ impl Browser {
 
     /// The browser in which the next page is opened, and a tab of it that was made ready. Whoever
     /// comes first starts a new one, and the others wait.
-    fn running(&self) -> Result<(Arc<Running>, Option<JoinHandle<Result<ChromePage, Fault>>>)> {
+    fn running(&self) -> Result<(Arc<Running>, Option<Ahead>)> {
         let mut state = lock(&self.state);
         state.retired.retain(|retired| retired.strong_count() > 0);
         if state.current.as_ref().is_some_and(|current| self.is_spent(current)) {
@@ -297,6 +300,13 @@ impl Drop for Browser {
         // Its connections have ended, and so does the thread that makes a tab ready.
         state.retire();
     }
+}
+
+/// Whether a browser that is started here finds a proxy in its environment.
+fn has_proxy_of_environment() -> bool {
+    let names = ["http_proxy", "https_proxy", "all_proxy", "auto_proxy"];
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    names.iter().any(|name| is_set(name) || is_set(&name.to_ascii_uppercase()))
 }
 
 /// Whether an address leads to a browser's own debugging port.

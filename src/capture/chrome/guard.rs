@@ -6,8 +6,8 @@
 //! page of a private address is not watched at all, and loads as fast as ever.
 //!
 //! What gets past: a name whose address changes between here and there, WebSockets, workers that pages
-//! share. Chromium from 142 on judges those too (Local Network Access), where it connects itself; a
-//! response from a private address is told in the facts in any case.
+//! share. Chromium judges those itself (Local Network Access; seen in 156), but where a proxy connects
+//! for it. What came from a private address all the same is told in the facts.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, ToSocketAddrs};
