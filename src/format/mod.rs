@@ -6,5 +6,6 @@ pub mod entries;
 pub mod export;
 pub mod har;
 pub mod image;
+pub mod mhtml;
 pub mod protocol;
 pub mod pyjson;
