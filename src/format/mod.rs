@@ -8,6 +8,7 @@ pub mod entries;
 pub mod export;
 pub mod har;
 pub mod image;
+pub mod mhtml;
 pub mod pickle;
 pub mod protocol;
 pub mod pyjson;

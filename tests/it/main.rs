@@ -55,6 +55,7 @@ mod readme;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod readonly;
 mod recorder;
+mod redact;
 mod repack;
 mod repair;
 #[cfg(all(unix, feature = "cli"))]

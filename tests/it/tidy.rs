@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 31] = [
+const HOMES: [(&str, &[&str]); 34] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -51,7 +51,10 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("clap_complete", &["src/bin/"]),
     ("indicatif", &["src/bin/"]),
     ("terminal_size", &["src/bin/"]),
-    ("base64", &["src/capture/chrome/", "src/format/har/"]),
+    ("base64", &["src/capture/", "src/format/har/", "src/format/mhtml.rs"]),
+    ("aho_corasick", &["src/capture/redact/"]),
+    ("html5gum", &["src/capture/redact/"]),
+    ("regex_automata", &["src/capture/redact/"]),
     ("env_logger", &["src/bin/"]),
     ("tiny_http", &["src/bin/tintype/demo"]),
     // The binary's way to the library.
