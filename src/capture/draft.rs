@@ -12,7 +12,10 @@
 //! **Invariant:** of a page that did not load no HTML and no picture is taken: that would be the
 //! browser's own error page.
 //!
-//! **Invariant:** where redaction is on, nothing comes into the draft that did not go through it.
+//! **Invariant:** where redaction is on, nothing comes into the draft that did not go through it:
+//! not what is taken, not the reasons why something is not, not what the caller says of it. What
+//! was found to be secret in one part is looked for in all of them. What can't be redacted is
+//! withheld, alone: a page is printed only where nothing that would be printed had to be taken out.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::redact::{Redactions, Redactor};
+use super::redact::{Redactions, Redactor, Seen};
 use super::{Facts, Fault, Item, Load, Page, Taken, millis};
 use crate::error::{Error, Result};
 use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_BYTES, MEDIA_JSON};
@@ -66,41 +69,81 @@ pub fn draft_of(
     if !config.deduplication_enabled {
         draft = draft.delta(DeltaPolicy::Never);
     }
-    let mut ledger = Ledger::default();
+    let mut seen = Seen::default();
+    let mut steps: Vec<Step> = Vec::new();
     for part in config.parts() {
-        let step = Stopwatch::start();
         let limit = match part.is_of_the_page() {
             true => config.time_box.saturating_sub(reserve),
             false => config.time_box,
         };
-        let left = watch.left_of(limit).min(share(part, config.time_box));
-        let outcome = if part.is_of_the_page() && !loaded {
-            Outcome::missing(ArtifactStatus::Skipped, "the page did not load")
-        } else if left.is_zero() {
-            let why = format!("the time box of {} ms had run out", config.time_box.as_millis());
-            Outcome::missing(ArtifactStatus::Failed, why)
-        } else if part == PagePart::Pdf && redactor.is_some() && ledger.shows_secrets() {
-            // Its text is compressed, and what stands in it can't be told from outside.
-            let why = "the page shows secrets, and what is printed can't be redacted";
-            Outcome::missing(ArtifactStatus::Redacted, why)
-        } else {
-            let taken = guarded(|| page.take(part, config, left)).unwrap_or(Err(Fault::Panicked));
-            outcome_of(part, taken, redactor)
+        let mut take = |part: PagePart, seen: &mut Seen| {
+            let step = Stopwatch::start();
+            let left = watch.left_of(limit).min(share(part, config.time_box));
+            let outcome = if part.is_of_the_page() && !loaded {
+                Outcome::missing(ArtifactStatus::Skipped, "the page did not load")
+            } else if left.is_zero() {
+                let why = format!("the time box of {} ms had run out", config.time_box.as_millis());
+                Outcome::missing(ArtifactStatus::Failed, why)
+            } else {
+                let taken =
+                    guarded(|| page.take(part, config, left)).unwrap_or(Err(Fault::Panicked));
+                outcome_of(part, taken, redactor, seen)
+            };
+            Step { part, outcome, took: step.elapsed(), asked: true }
         };
-        let took = step.elapsed();
-        for artifact in ledger.enter(part, outcome, took, redactor)? {
-            draft = draft.artifact(artifact.took(took));
+        if part == PagePart::Pdf && redactor.is_some() {
+            // What is printed can't be redacted, so what would be printed is looked at.
+            for look in LOOKED_AT {
+                if !steps.iter().any(|step| step.part == look) {
+                    let step = take(look, &mut seen);
+                    steps.push(Step { asked: false, ..step });
+                }
+            }
+            if loaded && let Some(why) = shows_secrets(&steps, config) {
+                let outcome = Outcome::missing(ArtifactStatus::Redacted, why);
+                steps.push(Step { part, outcome, took: Duration::ZERO, asked: true });
+                continue;
+            }
         }
+        let step = take(part, &mut seen);
+        steps.push(step);
     }
 
     let facts_watch = Stopwatch::start();
     // Asked for again: taking the parts may have changed them (rescues, dropped events).
     let facts = guarded(|| page.facts()).unwrap_or_default();
-    let status = ledger.status(loaded);
-    let mut told = facts_told(&facts, status, &ledger, config, watch.elapsed())?;
+    let mut told = facts_told(&facts, config)?;
+    let mut facts_redactions = Redactions::default();
     if let Some(redactor) = redactor {
-        redactor.value(&mut told, &mut Redactions::default());
+        redactor.value_seen(&mut told, &mut facts_redactions, &mut seen);
+        said_redacted(&mut draft, redactor, &mut seen);
+        // Now everything that is secret is known: what was a cookie in a header may stand in a text.
+        seen.settle();
+        for step in &mut steps {
+            look_again(step, redactor, &seen);
+        }
+        redactor.value_again(&mut told, &mut facts_redactions, &seen);
+        if let Some(why) = shows_secrets(&steps, config) {
+            for step in steps.iter_mut().filter(|step| step.part == PagePart::Pdf) {
+                if matches!(step.outcome, Outcome::Items(_)) {
+                    step.outcome = Outcome::missing(ArtifactStatus::Redacted, why);
+                }
+            }
+        }
     }
+
+    let mut ledger = Ledger { redactions: facts_redactions, ..Ledger::default() };
+    for step in steps.into_iter().filter(|step| step.asked) {
+        for artifact in ledger.enter(step.part, step.outcome, step.took, redactor, &seen)? {
+            draft = draft.artifact(artifact.took(step.took));
+        }
+    }
+    let status = ledger.status(loaded);
+    // Counts and names of parts, in which there is no secret.
+    told["status"] = json!(status.as_str());
+    told["took_ms"] = json!(millis(watch.elapsed()));
+    told["redacted"] = json!(ledger.redactions);
+    told["ledger"] = Value::from(ledger.lines);
     let refuse = |why: serde_json::Error| Error::invalid("facts", "", why.to_string());
     let content = serde_json::to_vec_pretty(&told).map_err(refuse)?;
     let name = FACTS.parse::<ArtifactName>()?;
@@ -118,9 +161,77 @@ pub fn draft_of(
     Ok(draft.artifact(artifact.took(facts_watch.elapsed())).status(status))
 }
 
+/// The parts that tell what would be printed; where one of them can't be had, nothing is printed.
+const LOOKED_AT: [PagePart; 4] = [PagePart::Html, PagePart::Frames, PagePart::Text, PagePart::Aria];
+
+/// Why a page may not be printed: what is printed is compressed, and can't be redacted.
+fn shows_secrets(steps: &[Step], config: &CaptureConfig) -> Option<&'static str> {
+    if !config.mask.is_empty() {
+        return Some("what is masked in pictures would be printed");
+    }
+    let of_the_page = |step: &&Step| LOOKED_AT.contains(&step.part);
+    for step in steps.iter().filter(of_the_page) {
+        // The text and the tree only tell what the fields hold beside what the HTML tells.
+        let needed = matches!(step.part, PagePart::Html | PagePart::Frames);
+        match &step.outcome {
+            Outcome::Items(items) => {
+                if items.iter().any(|kept| kept.withheld.is_some() || kept.redactions.show()) {
+                    return Some("the page shows secrets, and what is printed can't be redacted");
+                }
+            }
+            Outcome::Missing(ArtifactStatus::Empty, _) => {}
+            Outcome::Missing(..) if needed => {
+                return Some("what would be printed can't be looked at, and might be secret");
+            }
+            Outcome::Missing(..) => {}
+        }
+    }
+    None
+}
+
+/// Redacts what the caller says of the capture: a description may quote an error, and that an address.
+fn said_redacted(draft: &mut Draft, redactor: &Redactor, seen: &mut Seen) {
+    let mut redactions = Redactions::default();
+    if let Some(description) = &mut draft.description {
+        *description = redactor.text(description, &mut redactions);
+    }
+    let mut said = Value::Object(std::mem::take(&mut draft.user_info));
+    redactor.value_seen(&mut said, &mut redactions, seen);
+    if let Value::Object(said) = said {
+        draft.user_info = said;
+    }
+}
+
+/// Looks once more at what was taken, for what was secret elsewhere in the capture.
+fn look_again(step: &mut Step, redactor: &Redactor, seen: &Seen) {
+    let Outcome::Items(items) = &mut step.outcome else { return };
+    for kept in items.iter_mut().filter(|kept| kept.withheld.is_none()) {
+        let item = &mut kept.item;
+        let content = std::mem::take(&mut item.content);
+        let again = guarded(|| {
+            redactor.content_again(&item.media_type, content, &mut kept.redactions, seen)
+        });
+        match again {
+            Ok(Ok(content)) => item.content = content,
+            Ok(Err(why)) => kept.withheld = Some(why),
+            Err(_) => kept.withheld = Some(PANICKED.to_owned()),
+        }
+        redactor.value_again(&mut item.detail, &mut kept.redactions, seen);
+    }
+}
+
+/// One part, and what became of it.
+struct Step {
+    part: PagePart,
+    outcome: Outcome,
+    took: Duration,
+    /// Whether it was asked for, and not only looked at.
+    asked: bool,
+}
+
 /// What became of one part.
 enum Outcome {
-    Items(Vec<(Item, Redactions)>),
+    Items(Vec<Kept>),
     Missing(ArtifactStatus, String),
 }
 
@@ -130,7 +241,23 @@ impl Outcome {
     }
 }
 
-fn outcome_of(part: PagePart, taken: Result<Taken, Fault>, redactor: Option<&Redactor>) -> Outcome {
+/// A piece of what was taken, redacted.
+struct Kept {
+    item: Item,
+    redactions: Redactions,
+    /// Why nothing of it is kept, where that is so.
+    withheld: Option<String>,
+}
+
+/// Why something is withheld that could not be redacted.
+const PANICKED: &str = "redacting it panicked, and nothing unredacted is kept";
+
+fn outcome_of(
+    part: PagePart,
+    taken: Result<Taken, Fault>,
+    redactor: Option<&Redactor>,
+    seen: &mut Seen,
+) -> Outcome {
     let items = match taken {
         Ok(Taken::Content(content)) => vec![Item {
             name: part.artifact_name().to_owned(),
@@ -149,20 +276,20 @@ fn outcome_of(part: PagePart, taken: Result<Taken, Fault>, redactor: Option<&Red
     let mut kept = Vec::new();
     for mut item in items {
         let mut redactions = Redactions::default();
+        let mut withheld = None;
         if let Some(redactor) = redactor {
             let content = std::mem::take(&mut item.content);
-            let redacted = guarded(|| redactor.content(&item.media_type, content, &mut redactions));
+            let redacted =
+                guarded(|| redactor.content_seen(&item.media_type, content, &mut redactions, seen));
             match redacted {
                 Ok(Ok(content)) => item.content = content,
-                Ok(Err(why)) => return Outcome::missing(ArtifactStatus::Redacted, why),
-                Err(_) => {
-                    let why = "redacting it panicked, and nothing unredacted is kept";
-                    return Outcome::missing(ArtifactStatus::Redacted, why);
-                }
+                Ok(Err(why)) => withheld = Some(why),
+                Err(_) => withheld = Some(PANICKED.to_owned()),
             }
-            redactor.value(&mut item.detail, &mut redactions);
+            redactor.value_seen(&mut item.detail, &mut redactions, seen);
+            item.media_type = redactor.text(&item.media_type, &mut redactions);
         }
-        kept.push((item, redactions));
+        kept.push(Kept { item, redactions, withheld });
     }
     Outcome::Items(kept)
 }
@@ -210,14 +337,19 @@ impl Ledger {
         outcome: Outcome,
         took: Duration,
         redactor: Option<&Redactor>,
+        seen: &Seen,
     ) -> Result<Vec<DraftArtifact>> {
         self.page_parts_asked += usize::from(part.is_of_the_page());
         match outcome {
             Outcome::Items(items) => {
                 self.page_parts_had += usize::from(part.is_of_the_page());
                 let mut artifacts = Vec::new();
-                for (mut item, redactions) in items {
+                for Kept { mut item, redactions, withheld } in items {
                     let bytes = item.content.len();
+                    if let Some(why) = withheld {
+                        artifacts.push(self.withhold(&item, why, took)?);
+                        continue;
+                    }
                     let artifact = match self.artifact(&mut item) {
                         Ok(artifact) => artifact,
                         Err(why) => {
@@ -245,7 +377,7 @@ impl Ledger {
             }
             Outcome::Missing(status, why) => {
                 let why = match redactor {
-                    Some(redactor) => redactor.text(&why, &mut self.redactions),
+                    Some(redactor) => redactor.text_again(&why, &mut self.redactions, seen),
                     None => why,
                 };
                 let why = clipped(why);
@@ -294,9 +426,18 @@ impl Ledger {
         }));
     }
 
-    /// Whether something that was taken of the page had a secret in it.
-    fn shows_secrets(&self) -> bool {
-        !self.redactions.is_empty()
+    /// An item that is not kept, since what is secret in it could not be taken out.
+    fn withhold(&mut self, item: &Item, why: String, took: Duration) -> Result<DraftArtifact> {
+        let status = ArtifactStatus::Redacted;
+        self.lines.push(json!({
+            "name": item.name,
+            "status": status.as_str(),
+            "reason": why,
+            "took_ms": millis(took),
+        }));
+        self.names.insert(item.name.clone());
+        let name = item.name.parse::<ArtifactName>()?;
+        DraftArtifact::missing(name, MEDIA_BYTES, status, Some(why))
     }
 
     fn status(&self, loaded: bool) -> Status {
@@ -312,19 +453,10 @@ impl Ledger {
     }
 }
 
-fn facts_told(
-    facts: &Facts,
-    status: Status,
-    ledger: &Ledger,
-    config: &CaptureConfig,
-    took: Duration,
-) -> Result<Value> {
+fn facts_told(facts: &Facts, config: &CaptureConfig) -> Result<Value> {
     let refuse = |why: serde_json::Error| Error::invalid("facts", &facts.url, why.to_string());
     let mut value = serde_json::to_value(facts).map_err(refuse)?;
-    value["status"] = json!(status.as_str());
+    value["status"] = Value::Null;
     value["config"] = serde_json::to_value(config).map_err(refuse)?;
-    value["took_ms"] = json!(millis(took));
-    value["redacted"] = json!(ledger.redactions);
-    value["ledger"] = Value::from(ledger.lines.clone());
     Ok(value)
 }

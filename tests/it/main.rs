@@ -37,6 +37,7 @@ mod readme;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod readonly;
 mod recorder;
+mod redact;
 mod repack;
 mod repair;
 #[cfg(all(unix, feature = "cli"))]

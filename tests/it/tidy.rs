@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 30] = [
+const HOMES: [(&str, &[&str]); 33] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -50,7 +50,10 @@ const HOMES: [(&str, &[&str]); 30] = [
     ("clap_complete", &["src/bin/"]),
     ("indicatif", &["src/bin/"]),
     ("terminal_size", &["src/bin/"]),
-    ("base64", &["src/capture/chrome/"]),
+    ("base64", &["src/capture/", "src/format/mhtml.rs"]),
+    ("aho_corasick", &["src/capture/redact/"]),
+    ("html5gum", &["src/capture/redact/"]),
+    ("regex_automata", &["src/capture/redact/"]),
     ("env_logger", &["src/bin/"]),
     ("tiny_http", &["src/bin/tintype/demo"]),
     // The binary's way to the library.

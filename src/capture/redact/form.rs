@@ -8,7 +8,7 @@ impl Pass<'_> {
     /// Redacts `name=value&name=value`.
     pub(super) fn form(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         // What calls itself a form is often JSON.
-        if matches!(text.trim_ascii_start(), [b'{' | b'[', ..]) {
+        if super::json::looks_like(text) {
             return self.json(text);
         }
         let mut patches = Patches::default();

@@ -13,8 +13,11 @@ impl Pass<'_> {
         // Bodies are redacted by their own types, and are away while the rest is.
         let mut bodies = Vec::new();
         for_bodies(&mut har, |body, media_type, base64| {
-            let Value::String(text) = body.take() else { return };
-            bodies.push(self.body(text, media_type, base64));
+            let away = match body.take() {
+                Value::String(text) => Value::String(self.body(text, media_type, base64)),
+                other => other,
+            };
+            bodies.push(away);
         });
         for entry in entries(&mut har) {
             for side in ["request", "response"] {
@@ -35,9 +38,7 @@ impl Pass<'_> {
         self.value(&mut har);
         let mut bodies = bodies.into_iter();
         for_bodies(&mut har, |body, _, _| {
-            if let Some(redacted) = bodies.next() {
-                *body = Value::String(redacted);
-            }
+            *body = bodies.next().unwrap_or_default();
         });
         if har == before {
             return None;

@@ -152,6 +152,14 @@ struct Attribute {
     start: usize,
 }
 
+/// The value of an attribute as it stands there.
+struct Raw<'a> {
+    span: Range<usize>,
+    quote: Option<u8>,
+    /// With references resolved.
+    value: &'a [u8],
+}
+
 impl Tag {
     fn get(&self, name: &str) -> &[u8] {
         let found = self.attributes.iter().find(|attribute| attribute.name == name.as_bytes());
@@ -362,12 +370,14 @@ impl Reader<'_, '_, '_> {
 
     fn attributes(&mut self, tag: &Tag, masked: bool) {
         for attribute in tag.attributes.iter().filter(|attribute| !attribute.value.is_empty()) {
-            let Some((span, quote)) = self.raw_value(attribute) else { continue };
-            let Some(redacted) = self.attribute(tag, attribute, masked) else { continue };
+            let Some(Raw { span, quote, value }) = self.raw_value(attribute) else { continue };
+            let Some(redacted) = self.attribute(tag, &attribute.name, value, masked) else {
+                continue;
+            };
             let raw = &self.text[span.clone()];
-            let written = match raw == attribute.value && fits(raw, &redacted, quote) {
+            let written = match raw == value && fits(raw, &redacted, quote) {
                 true => redacted,
-                false => escaped(&redacted, true),
+                false => escaped(&redacted, Some(quote)),
             };
             self.patches.add(span, written);
         }
@@ -375,7 +385,7 @@ impl Reader<'_, '_, '_> {
 
     /// Where the value of an attribute stands, and in which quotes. The tokenizer tells where it
     /// begins; where it ends follows from that.
-    fn raw_value(&mut self, attribute: &Attribute) -> Option<(Range<usize>, Option<u8>)> {
+    fn raw_value<'a>(&mut self, attribute: &'a Attribute) -> Option<Raw<'a>> {
         let start = attribute.start;
         let rest = self.text.get(start..)?;
         let before = start.checked_sub(1).map(|at| self.text[at]);
@@ -386,22 +396,23 @@ impl Reader<'_, '_, '_> {
         };
         let bytes = rest.iter().position(ends).unwrap_or(rest.len());
         let raw = &rest[..bytes];
-        let cut = start + bytes == self.text.len();
-        let same = match raw.iter().any(|byte| matches!(byte, b'&' | b'\r' | 0)) {
-            true => true,
-            false if cut => attribute.value.starts_with(raw),
-            false => raw == attribute.value,
-        };
-        self.is_torn |= !same;
-        Some((start..start + bytes, quote))
+        let mut value = &attribute.value[..];
+        if bytes == rest.len() {
+            // The document was cut off here, and what ends it is in the value.
+            let end: &[u8] = match quote {
+                Some(b'"') => b"",
+                Some(_) => b"\"",
+                None => b"\"'",
+            };
+            value = value.strip_suffix(end).unwrap_or(value);
+        }
+        let resolved = raw.iter().any(|byte| matches!(byte, b'&' | b'\r' | 0));
+        self.is_torn |= !resolved && raw != value;
+        Some(Raw { span: start..start + bytes, quote, value })
     }
 
-    fn attribute(&mut self, tag: &Tag, attribute: &Attribute, masked: bool) -> Option<Vec<u8>> {
-        let Ok(name) = std::str::from_utf8(&attribute.name) else {
-            return self.plain(&attribute.value);
-        };
-        // A document that was cut off within the value has what ends it in the value.
-        let value = attribute.value.strip_suffix(END).unwrap_or(&attribute.value);
+    fn attribute(&mut self, tag: &Tag, name: &[u8], value: &[u8], masked: bool) -> Option<Vec<u8>> {
+        let Ok(name) = std::str::from_utf8(name) else { return self.plain(value) };
         if masked && READ.contains(&name) {
             return self.pass.secret("mask", value);
         }
@@ -432,9 +443,9 @@ impl Reader<'_, '_, '_> {
 
     /// Redacts a text in which there are no elements.
     fn plain(&mut self, text: &[u8]) -> Option<Vec<u8>> {
-        match text.trim_ascii_start() {
-            [b'{' | b'[', _, ..] => self.pass.deeper(|pass| pass.json(text)),
-            _ => self.pass.scan(text, Mode::Text),
+        match super::json::looks_like(text) {
+            true => self.pass.deeper(|pass| pass.json(text)),
+            false => self.pass.scan(text, Mode::Text),
         }
     }
 
@@ -465,10 +476,15 @@ impl Reader<'_, '_, '_> {
             }
             return;
         }
-        let has_tags = raw.windows(2).any(|pair| pair[0] == b'<' && pair[1].is_ascii_alphabetic());
-        let is_html = self.inside == Inside::Html
-            || has_tags
-                && (self.foreign > 0 || matches!(self.inside, Inside::Plain | Inside::Style));
+        let has_tags =
+            || raw.windows(2).any(|pair| pair[0] == b'<' && pair[1].is_ascii_alphabetic());
+        let is_html = match self.inside {
+            Inside::Html => true,
+            Inside::Plain | Inside::Style => has_tags(),
+            // There a script is an element like others.
+            Inside::Script => self.foreign > 0 && has_tags(),
+            Inside::Text | Inside::Secret(_) | Inside::Json => false,
+        };
         let redacted = match self.inside {
             _ if is_html => self.pass.deeper(|pass| pass.html(raw, Markup::Html).ok()?),
             Inside::Script | Inside::Style => self.pass.scan(raw, Mode::Code),
@@ -477,7 +493,7 @@ impl Reader<'_, '_, '_> {
                 let redacted = self.plain(&resolved);
                 match resolved {
                     Cow::Borrowed(_) => redacted,
-                    Cow::Owned(_) => redacted.map(|redacted| escaped(&redacted, false)),
+                    Cow::Owned(_) => redacted.map(|redacted| escaped(&redacted, None)),
                 }
             }
         };
@@ -514,19 +530,21 @@ fn fits(raw: &[u8], redacted: &[u8], quote: Option<u8>) -> bool {
     !redacted.iter().any(ends) && (raw.contains(&b'&') || !redacted.contains(&b'&'))
 }
 
-/// Writes a text as HTML; for the value of an attribute in any quotes or none.
-fn escaped(plain: &[u8], attribute: bool) -> Vec<u8> {
+/// Writes a text as HTML; for the value of an attribute, in these quotes or in none.
+fn escaped(plain: &[u8], attribute: Option<Option<u8>>) -> Vec<u8> {
     let mut text = Vec::with_capacity(plain.len() + 16);
     for byte in plain {
+        let ends = match attribute {
+            None => false,
+            Some(Some(quote)) => *byte == quote,
+            Some(None) => byte.is_ascii_whitespace() || b"\"'`=".contains(byte),
+        };
         match byte {
             b'&' => text.extend(b"&amp;"),
             b'<' => text.extend(b"&lt;"),
             b'>' => text.extend(b"&gt;"),
-            b'"' if attribute => text.extend(b"&quot;"),
-            b'\'' | b'`' | b'=' if attribute => text.extend(format!("&#{byte};").into_bytes()),
-            b' ' | b'\t' | b'\n' | 0x0C if attribute => {
-                text.extend(format!("&#{byte};").into_bytes());
-            }
+            b'"' if ends => text.extend(b"&quot;"),
+            byte if ends => text.extend(format!("&#{byte};").into_bytes()),
             byte => text.push(*byte),
         }
     }

@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::names::{HeaderKind, Place, Secrecy, header_kind, looks_made, names_number, secrecy};
 use super::text::Mode;
-use super::{Pass, Patches, escape};
+use super::{Pass, Patches, ROUNDS_MAX, escape};
 
 /// The deepest that what is nested is looked at as JSON. Deeper, it is looked at as a text.
 const DEPTH_MAX: usize = 512;
@@ -41,6 +41,20 @@ struct Open {
     named: Option<Vec<u8>>,
     value: Option<Range<usize>>,
     expects_name: bool,
+}
+
+/// Whether a text begins as an object or an array does.
+pub(super) fn looks_like(text: &[u8]) -> bool {
+    let Some((first, rest)) = text.trim_ascii_start().split_first() else { return false };
+    let next = rest.trim_ascii_start().first();
+    match first {
+        b'{' => matches!(next, Some(b'"' | b'}')),
+        b'[' => matches!(
+            next,
+            Some(b'{' | b'[' | b'"' | b']' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
+        ),
+        _ => false,
+    }
 }
 
 impl Pass<'_> {
@@ -156,10 +170,15 @@ impl Pass<'_> {
                         |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
                     let end = at + text[at..].iter().take_while(|byte| is_literal(byte)).count();
                     let literal = &text[at..end];
-                    let is_number = literal.iter().any(u8::is_ascii_digit);
+                    let is_number = serde_json::from_slice::<Number>(literal).is_ok();
+                    let is_name = stack.last().is_some_and(|open| open.expects_name);
+                    whole &= !is_name;
                     whole &= is_number || matches!(literal, b"true" | b"false" | b"null");
                     let (name, above) = stack.last().map_or((None, Above::Plain), Open::here);
-                    if is_number && let Some(token) = self.number(name, above, literal) {
+                    if is_number
+                        && !is_name
+                        && let Some(token) = self.number(name, above, literal)
+                    {
                         let quoted = [b"\"".as_slice(), &token, b"\""].concat();
                         patches.add(at..end, quoted);
                     }
@@ -241,7 +260,13 @@ impl Pass<'_> {
 
     /// Redacts every text within a value.
     pub(super) fn value(&mut self, value: &mut Value) {
-        self.value_in(None, Above::Plain, value);
+        for _ in 0..ROUNDS_MAX {
+            let before = self.redactions.total();
+            self.value_in(None, Above::Plain, value);
+            if self.redactions.total() == before {
+                break;
+            }
+        }
     }
 
     fn value_in(&mut self, name: Option<&[u8]>, above: Above, value: &mut Value) {

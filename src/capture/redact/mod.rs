@@ -61,6 +61,8 @@ use std::ops::{AddAssign, Range};
 use serde::Serialize;
 use serde_json::Value;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
 use crate::codec::digest;
 use text::Mode;
 
@@ -82,8 +84,16 @@ const DEPTH_MAX: usize = 6;
 /// The shortest value that is looked for where nothing but its having been secret elsewhere speaks for
 /// it.
 const SEEN_BYTES_MIN: usize = 8;
+/// The longest such value.
+const SEEN_BYTES_MAX: usize = 4096;
 /// The most such values of a capture.
 const SEEN_MAX: usize = 4096;
+/// Rules of what stands in a document and is not shown.
+const NOT_SHOWN: [&str; 1] = ["hidden"];
+
+/// How often what had secrets is looked at again, until there is nothing new: what stands beside a
+/// token can make sense that it did not make before.
+const ROUNDS_MAX: usize = 6;
 
 const TOKEN_BEGIN: &[u8] = b"[redacted:";
 const TOKEN_DIGITS: usize = 8;
@@ -97,6 +107,11 @@ impl Redactions {
     /// Whether nothing was taken out.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether something was taken out that a person could see.
+    pub(super) fn show(&self) -> bool {
+        self.0.keys().any(|rule| !NOT_SHOWN.contains(rule))
     }
 
     /// The rules that took something out, and how many secrets.
@@ -145,48 +160,176 @@ impl Redactor {
         content: Vec<u8>,
         redactions: &mut Redactions,
     ) -> Result<Vec<u8>, String> {
-        let redacted = Pass::new(self, redactions).content(media_type, &content)?;
-        Ok(redacted.unwrap_or(content))
+        self.content_in(media_type, content, Pass::new(self, redactions))
+    }
+
+    /// Redacts content, and notes what was secret in it.
+    pub(super) fn content_seen(
+        &self,
+        media_type: &str,
+        content: Vec<u8>,
+        redactions: &mut Redactions,
+        seen: &mut Seen,
+    ) -> Result<Vec<u8>, String> {
+        let pass = Pass { noted: Some(seen), ..Pass::new(self, redactions) };
+        self.content_in(media_type, content, pass)
+    }
+
+    /// Redacts content that is redacted, by what was secret elsewhere.
+    pub(super) fn content_again(
+        &self,
+        media_type: &str,
+        content: Vec<u8>,
+        redactions: &mut Redactions,
+        seen: &Seen,
+    ) -> Result<Vec<u8>, String> {
+        match seen.search.is_some() {
+            true => {
+                let pass = Pass { known: Some(seen), ..Pass::new(self, redactions) };
+                self.content_in(media_type, content, pass)
+            }
+            false => Ok(content),
+        }
+    }
+
+    fn content_in(
+        &self,
+        media_type: &str,
+        content: Vec<u8>,
+        mut pass: Pass,
+    ) -> Result<Vec<u8>, String> {
+        let mut content = content;
+        for _ in 0..ROUNDS_MAX {
+            match pass.content(media_type, &content)? {
+                Some(redacted) => content = redacted,
+                None => break,
+            }
+        }
+        Ok(content)
     }
 
     /// Redacts a text.
     pub fn text(&self, text: &str, redactions: &mut Redactions) -> String {
-        told(text, Pass::new(self, redactions).string(text.as_bytes()))
+        told(text, Pass::new(self, redactions), |pass, text| pass.string(text))
+    }
+
+    /// Redacts a text, also by what was secret elsewhere.
+    pub(super) fn text_again(
+        &self,
+        text: &str,
+        redactions: &mut Redactions,
+        seen: &Seen,
+    ) -> String {
+        let pass = Pass { known: Some(seen), ..Pass::new(self, redactions) };
+        told(text, pass, |pass, text| pass.string(text))
     }
 
     /// Redacts an address.
     pub fn url(&self, url: &str, redactions: &mut Redactions) -> String {
-        told(url, Pass::new(self, redactions).address(url.as_bytes()))
+        told(url, Pass::new(self, redactions), |pass, url| pass.address(url))
     }
 
     /// Redacts the value of a header.
     pub fn header(&self, name: &str, value: &str, redactions: &mut Redactions) -> String {
-        told(value, Pass::new(self, redactions).header(name.as_bytes(), value.as_bytes()))
+        let header = |pass: &mut Pass, value: &[u8]| pass.header(name.as_bytes(), value);
+        told(value, Pass::new(self, redactions), header)
     }
 
     /// Redacts every text within a value, by what its name says and by what it looks like.
     pub fn value(&self, value: &mut Value, redactions: &mut Redactions) {
         Pass::new(self, redactions).value(value);
     }
+
+    /// Redacts a value, and notes what was secret in it.
+    pub(super) fn value_seen(
+        &self,
+        value: &mut Value,
+        redactions: &mut Redactions,
+        seen: &mut Seen,
+    ) {
+        Pass { noted: Some(seen), ..Pass::new(self, redactions) }.value(value);
+    }
+
+    /// Redacts a value, also by what was secret elsewhere.
+    pub(super) fn value_again(&self, value: &mut Value, redactions: &mut Redactions, seen: &Seen) {
+        Pass { known: Some(seen), ..Pass::new(self, redactions) }.value(value);
+    }
 }
 
-fn told(text: &str, redacted: Option<Vec<u8>>) -> String {
-    match redacted {
-        Some(redacted) => String::from_utf8_lossy(&redacted).into_owned(),
-        None => text.to_owned(),
+/// What was secret in the parts of one capture, to find it where nothing else tells that it is.
+#[derive(Default)]
+pub(super) struct Seen {
+    values: BTreeSet<Vec<u8>>,
+    /// Looks for all of them at once.
+    search: Option<AhoCorasick>,
+}
+
+impl Seen {
+    fn note(&mut self, rule: &str, secret: &[u8]) {
+        let lengths = SEEN_BYTES_MIN..=SEEN_BYTES_MAX;
+        if self.values.len() >= SEEN_MAX || !lengths.contains(&secret.len()) {
+            return;
+        }
+        let telling = match rule {
+            // What a person wrote; one word alone is any word.
+            "mask" | "field" => secret.iter().any(|byte| !byte.is_ascii_alphabetic()),
+            _ => secret.split(|byte| !byte.is_ascii_alphanumeric()).any(|stretch| {
+                stretch.len() >= SEEN_BYTES_MIN
+                    && stretch.iter().any(u8::is_ascii_digit)
+                    && stretch.iter().any(u8::is_ascii_alphabetic)
+            }),
+        };
+        if telling {
+            self.values.insert(secret.to_vec());
+            let plain = escape::decode(secret);
+            if plain != secret {
+                self.values.insert(plain.into_owned());
+            }
+        }
     }
+
+    /// Ends the noting: what was noted can be looked for.
+    pub(super) fn settle(&mut self) {
+        if !self.values.is_empty() {
+            // What can't be built is too large, which the limits above rule out.
+            self.search = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&self.values)
+                .ok();
+        }
+    }
+}
+
+/// Redacts a text until there is nothing new.
+fn told(
+    text: &str,
+    mut pass: Pass,
+    redact: impl Fn(&mut Pass, &[u8]) -> Option<Vec<u8>>,
+) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..ROUNDS_MAX {
+        match redact(&mut pass, text.as_bytes()) {
+            Some(redacted) => text = String::from_utf8_lossy(&redacted).into_owned(),
+            None => break,
+        }
+    }
+    text
 }
 
 /// One walk through one content. Its functions give nothing where there is nothing to redact.
 struct Pass<'a> {
     redactor: &'a Redactor,
     redactions: &'a mut Redactions,
+    /// Takes down what is secret.
+    noted: Option<&'a mut Seen>,
+    /// What was secret elsewhere.
+    known: Option<&'a Seen>,
     depth: usize,
 }
 
 impl<'a> Pass<'a> {
     fn new(redactor: &'a Redactor, redactions: &'a mut Redactions) -> Self {
-        Pass { redactor, redactions, depth: 0 }
+        Pass { redactor, redactions, noted: None, known: None, depth: 0 }
     }
 
     /// The token of a secret; nothing where there is none: a token already, an empty text, stars.
@@ -199,6 +342,9 @@ impl<'a> Pass<'a> {
             return None;
         }
         *self.redactions.0.entry(rule).or_default() += 1;
+        if let Some(seen) = &mut self.noted {
+            seen.note(rule, plain);
+        }
         let hash = digest::keyed(&self.redactor.key, plain);
         let digits: String = hash[..TOKEN_DIGITS / 2].iter().map(|b| format!("{b:02x}")).collect();
         Some(format!("[redacted:{rule}:{digits}]").into_bytes())
@@ -219,7 +365,7 @@ impl<'a> Pass<'a> {
     fn string(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let deep = self.depth >= DEPTH_MAX;
         match text.trim_ascii_start() {
-            [b'{' | b'[', _, ..] if !deep => self.deeper(|pass| pass.json(text)),
+            start if !deep && json::looks_like(start) => self.deeper(|pass| pass.json(text)),
             _ if !deep && html::looks_like(text) => {
                 self.deeper(|pass| pass.html(text, html::Markup::Html).ok()?)
             }

@@ -89,11 +89,8 @@ const ALWAYS: &[&str] = &[
     "secretkey",
     "secrets",
     "securitycode",
-    "sessid",
-    "sessionid",
     "sessionkey",
     "setcookie",
-    "sid",
     "signingkey",
     "token",
     "tokens",
@@ -142,8 +139,6 @@ const ENDINGS: &[&str] = &[
     "privatekey",
     "secret",
     "secretkey",
-    "sessid",
-    "sessionid",
     "token",
     "xsrf",
 ];
@@ -245,9 +240,9 @@ pub(super) fn secrecy(name: &[u8], place: Place) -> Option<Secrecy> {
     let plain = plain.as_str();
     if ALWAYS.contains(&plain) || ends_secret(plain) {
         Some(Secrecy::Always)
-    } else if place == Place::Query && ALWAYS_IN_QUERY.contains(&plain) {
+    } else if place == Place::Query && (ALWAYS_IN_QUERY.contains(&plain) || is_session(plain)) {
         Some(Secrecy::Always)
-    } else if IF_MADE.contains(&plain) {
+    } else if IF_MADE.contains(&plain) || is_session(plain) {
         Some(Secrecy::IfMade)
     } else {
         None
@@ -312,8 +307,6 @@ pub(super) fn names_number(name: &[u8]) -> bool {
         "pwd",
         "secret",
         "securitycode",
-        "sessionid",
-        "sid",
         "token",
         "totp",
         "verificationcode",
@@ -338,6 +331,11 @@ pub(super) fn looks_made(value: &[u8]) -> bool {
     })
 }
 
+/// Whether it names a session, by which scrapers call their own runs too.
+fn is_session(plain: &str) -> bool {
+    plain == "sid" || plain.ends_with("sessionid") || plain.ends_with("sessid")
+}
+
 fn ends_secret(plain: &str) -> bool {
     ENDINGS.iter().any(|ending| plain.ends_with(ending)) && !HARMLESS.contains(&plain)
 }
@@ -351,7 +349,7 @@ fn plain(name: &[u8]) -> String {
 /// The last name of `a[b]`, `a.b`, `a:b` that is no number.
 fn last_of_path(name: &[u8]) -> &[u8] {
     let is_name = |part: &&[u8]| !part.is_empty() && !part.iter().all(|byte| byte.is_ascii_digit());
-    name.split(|byte| b"[].:/ ".contains(byte)).rfind(is_name).unwrap_or(name)
+    name.split(|byte| b"[].:/".contains(byte)).rfind(is_name).unwrap_or(name)
 }
 
 #[cfg(test)]

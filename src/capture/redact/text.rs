@@ -26,13 +26,12 @@ pub(super) enum Mode {
     Shapes,
 }
 
-/// How often a text that had secrets is looked at again, until there is nothing new: what stands
-/// beside a token can make sense that it did not make before.
-const ROUNDS_MAX: usize = 4;
 /// The longest name that is looked for before a `=`.
 const NAME_BYTES_MAX: usize = 64;
 /// How much of a secret is read before it is known to be one.
 const LOOK_BYTES: usize = 256;
+/// The longest secret that has an end of its own, which may be missing.
+const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// The least of a private key that is one, and not a text about keys.
 const PEM_BYTES_MIN: usize = 16;
 
@@ -83,17 +82,23 @@ static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| {
 impl Pass<'_> {
     /// Redacts a text; nothing where there is nothing to redact.
     pub(super) fn scan(&mut self, text: &[u8], mode: Mode) -> Option<Vec<u8>> {
-        let mut now = self.scan_once(text, mode)?;
-        for _ in 1..ROUNDS_MAX {
-            match self.scan_once(&now, mode) {
-                Some(next) => now = next,
-                None => break,
-            }
-        }
-        Some(now)
+        let redacted = self.scan_for_shapes(text, mode);
+        self.scan_for_known(redacted.as_deref().unwrap_or(text)).or(redacted)
     }
 
-    fn scan_once(&mut self, text: &[u8], mode: Mode) -> Option<Vec<u8>> {
+    /// Takes out what was secret elsewhere in the same capture.
+    fn scan_for_known(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let search = self.known?.search.as_ref()?;
+        let mut patches = Patches::default();
+        for found in search.find_iter(text) {
+            if let Some(token) = self.secret("seen", &text[found.range()]) {
+                patches.add(found.range(), token);
+            }
+        }
+        patches.apply(text)
+    }
+
+    fn scan_for_shapes(&mut self, text: &[u8], mode: Mode) -> Option<Vec<u8>> {
         // That the patterns are correct is tested.
         let regex = REGEX.as_ref()?;
         let mut scan = Scan { text, mode, patches: Patches::default(), no_jwt_before: 0 };
@@ -224,7 +229,9 @@ impl Scan<'_> {
         let Some(body) = label.strip_prefix(b"-----") else { return found.end };
         let mut end = self.text.len() - body.len();
         let mut bytes = 0;
-        while let Some(byte) = self.text.get(end).copied().filter(|byte| is_body(*byte)) {
+        while let Some(byte) = self.text.get(end).copied().filter(|byte| is_body(*byte))
+            && bytes < SECRET_BYTES_MAX
+        {
             let rest = &self.text[end..];
             if rest.starts_with(b"-----END ") {
                 end += b"-----END ".len();
@@ -470,7 +477,8 @@ impl Scan<'_> {
         let quote = *open.first().filter(|byte| b"\"'`".contains(byte))?;
         let start = at + escapes + 1;
         let mut backslashes = 0;
-        for (offset, byte) in self.text[start..].iter().enumerate() {
+        let mut line_end = None;
+        for (offset, byte) in self.text[start..].iter().take(SECRET_BYTES_MAX).enumerate() {
             let end = start + offset;
             match byte {
                 b'\\' => backslashes += 1,
@@ -482,10 +490,15 @@ impl Scan<'_> {
                     return Some((start..end - backslashes, end + 1));
                 }
                 b'\n' | b'\r' if quote != b'`' => return Some((start..end, end)),
+                b'\n' => {
+                    line_end.get_or_insert(end);
+                    backslashes = 0;
+                }
                 _ => backslashes = 0,
             }
         }
-        Some((start..self.text.len(), self.text.len()))
+        let end = line_end.unwrap_or(self.text.len().min(start + SECRET_BYTES_MAX));
+        Some((start..end, end))
     }
 
     /// Where credentials end that stand in a line: after a scheme and a token, or a list of
@@ -551,5 +564,6 @@ fn is_label(name: &[u8], value: &[u8]) -> bool {
     };
     let digits = value.iter().any(u8::is_ascii_digit);
     let words = value.contains(&b' ') && !value.contains(&b'=') && !digits;
-    words || plain(name) == plain(value) || !digits && matches!(value, [b'#' | b'.' | b'[', ..])
+    let signs = !value.iter().any(u8::is_ascii_alphanumeric);
+    signs || words || plain(name) == plain(value) || !digits && matches!(value, [b'#' | b'.' | b'[', ..])
 }
