@@ -188,7 +188,10 @@ mod tests {
         let before = hits.lock().unwrap().clone();
         let mut ours = BTreeSet::new();
         let source = bodies::source(&mut late, "", false, &mut ours, WITHIN).unwrap();
-        let Taken::Several(items) = source else { panic!("{source:?}") };
+        let items = match source {
+            Taken::Several(items) => items,
+            _ => Vec::new(),
+        };
         assert_eq!(items[0].content, PAGE.as_bytes());
         assert_eq!(items[0].detail["from"], "the browser's cache");
         assert_eq!(*hits.lock().unwrap(), before);

@@ -3,6 +3,8 @@
 #[cfg(feature = "chrome")]
 pub mod chromium;
 pub mod full;
+#[cfg(feature = "chrome")]
+pub mod har;
 #[cfg(all(unix, feature = "cli"))]
 pub mod process;
 pub mod script;
