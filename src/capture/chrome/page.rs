@@ -11,7 +11,7 @@ use super::socket::Socket;
 use super::{backfill, bodies, parts};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
-use crate::format::har::{Body, HarPage, Traffic};
+use crate::format::har::{Backfill, Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::{Stopwatch, Time};
@@ -75,8 +75,8 @@ pub struct ChromePage {
     bodies: Vec<Body>,
     /// Requests that were made for a capture's sake.
     ours: BTreeSet<String>,
-    /// Entries of requests that nobody watched.
-    backfilled: Vec<Value>,
+    /// What is known of the time before it was watched.
+    backfill: Backfill,
     pub(super) _tab: Tab,
 }
 
@@ -102,7 +102,7 @@ impl ChromePage {
             seen: 0,
             bodies: Vec::new(),
             ours: BTreeSet::new(),
-            backfilled: Vec::new(),
+            backfill: Backfill::default(),
             _tab: tab,
         };
         page.cdp.on(Box::new(|event| match event.method.as_str() {
@@ -177,8 +177,8 @@ impl ChromePage {
         self.facts.watched_from_start = false;
         match backfill::backfill(&mut *self.cdp, sessions, until, within) {
             Ok(found) => {
-                self.backfilled = found.entries;
                 self.facts.http_status = self.facts.http_status.or(found.http_status);
+                self.backfill = found;
             }
             Err(fault) => log::warn!("capture: the page told nothing of its requests: {fault}"),
         }
@@ -194,7 +194,7 @@ impl ChromePage {
             browser: facts.browser.unwrap_or_default(),
             bodies: self.bodies.clone(),
             posts: bodies::posts(&mut *self.cdp, traffic.untold_posts(), within),
-            backfilled: self.backfilled.clone(),
+            backfill: self.backfill.clone(),
         };
         traffic.har(&page).to_string().into_bytes()
     }
