@@ -378,7 +378,6 @@ mod tests {
             request: RequestId { session: String::new(), id: "1".into() },
             url: String::new(),
             media_type: "text/plain".into(),
-            resource_type: "fetch".into(),
             bytes,
             finished: true,
         };

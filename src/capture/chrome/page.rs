@@ -16,7 +16,7 @@ use super::sessions::{Sessions, auto_attach};
 use super::{backfill, bodies};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
-use crate::format::har::{Body, HarPage, Traffic};
+use crate::format::har::{Backfill, Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
@@ -89,9 +89,9 @@ pub struct ChromePage {
     bodies: Vec<Body>,
     /// Requests that were made for a capture's sake.
     ours: BTreeSet<String>,
-    /// Entries of requests that nobody watched.
-    backfilled: Vec<Value>,
-    /// The loader of the document that they are of.
+    /// What is known of the time before it was watched.
+    backfill: Backfill,
+    /// The loader of the document that this is of.
     pub(super) backfilled_of: String,
     pub(super) sessions: Sessions,
     frames: Seen,
@@ -123,7 +123,7 @@ impl ChromePage {
             recording: None,
             bodies: Vec::new(),
             ours: BTreeSet::new(),
-            backfilled: Vec::new(),
+            backfill: Backfill::default(),
             backfilled_of: String::new(),
             sessions: Sessions::default(),
             frames: Seen::default(),
@@ -327,8 +327,8 @@ impl ChromePage {
     pub(super) fn backfill(&mut self, sessions: &[String], until: Option<Time>, within: Duration) {
         match backfill::backfill(&mut *self.cdp, sessions, until, within) {
             Ok(found) => {
-                self.backfilled = found.entries;
                 self.facts.http_status = self.facts.http_status.or(found.http_status);
+                self.backfill = found;
             }
             Err(fault) => log::warn!("capture: the page told nothing of its requests: {fault}"),
         }
@@ -344,7 +344,7 @@ impl ChromePage {
             browser: facts.browser.unwrap_or_default(),
             bodies: self.bodies.clone(),
             posts: bodies::posts(&mut *self.cdp, traffic.untold_posts(), within),
-            backfilled: self.backfilled.clone(),
+            backfill: self.backfill.clone(),
         };
         traffic.har(&page).to_string().into_bytes()
     }

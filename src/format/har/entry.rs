@@ -185,6 +185,8 @@ fn response(hop: &Hop, wire: &Wire<'_>, answered: Time, body: Option<&Body>) -> 
     let body_bytes = match (hop.transferred, head_bytes) {
         _ if cached || wire.status == 304 => 0,
         (Some(all), Some(head)) if all >= head => (all - head) as i64,
+        // Of some answers (to preflights) only is told that they came.
+        (Some(_), _) if hop.content_bytes == 0 => 0,
         _ => -1,
     };
     let mut value = json!({

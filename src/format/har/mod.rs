@@ -32,6 +32,8 @@ mod pages;
 mod phases;
 pub mod resources;
 
+pub use resources::Backfill;
+
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -57,8 +59,8 @@ pub struct HarPage {
     pub bodies: Vec<Body>,
     /// Bodies of requests that no event told.
     pub posts: Vec<Post>,
-    /// Entries of requests that nobody watched, as [`resources::entries`] makes them.
-    pub backfilled: Vec<Value>,
+    /// What is known of the time before anybody watched.
+    pub backfill: Backfill,
 }
 
 /// What became of the body of an answer.
@@ -113,8 +115,6 @@ pub struct Answer {
     pub url: String,
     /// Its media type, as the browser found it.
     pub media_type: String,
-    /// What kind of thing was asked for: `document`, `fetch`, `image`.
-    pub resource_type: String,
     /// The size of its body as far as that is told.
     pub bytes: u64,
     /// Whether it has all come.
@@ -139,7 +139,6 @@ impl Traffic {
                 request: request_id(hop),
                 url: hop.url().to_owned(),
                 media_type: hop.response["mimeType"].as_str().unwrap_or_default().to_owned(),
-                resource_type: hop.resource_type(),
                 bytes: hop.content_bytes,
                 finished: hop.ended_at.is_some() && hop.error.is_none(),
             })
@@ -159,7 +158,8 @@ impl Traffic {
     pub fn har(&self, page: &HarPage) -> Value {
         let book = &self.0;
         let (name, version) = page.browser.split_once('/').unwrap_or((&page.browser, ""));
-        let started = page.started.or(book.pages.started()).unwrap_or(Time::MIN);
+        let begun = page.backfill.started().or(book.pages.started());
+        let started = page.started.or(begun).unwrap_or(Time::MIN);
         let bodies: HashMap<&RequestId, &Body> =
             page.bodies.iter().map(|body| (&body.request, body)).collect();
         let posts: HashMap<&RequestId, &[u8]> =
@@ -170,12 +170,12 @@ impl Traffic {
             let posted = posts.get(&request).copied();
             entry::entry(hop, &book.pages.of(hop.sent_at), started, body, posted)
         });
-        let entries: Vec<Value> = page.backfilled.iter().cloned().chain(watched).collect();
+        let entries: Vec<Value> = page.backfill.entries.iter().cloned().chain(watched).collect();
         let mut log = json!({
             "version": "1.2",
             "creator": { "name": CREATOR, "version": env!("CARGO_PKG_VERSION") },
             "browser": { "name": name, "version": version },
-            "pages": book.pages.shown(page),
+            "pages": book.pages.shown(page, started),
             "entries": entries,
         });
         if book.dropped > 0 {
@@ -659,9 +659,18 @@ mod tests {
             told("", EVENTS_DROPPED, json!({ "kind": "network", "count": 7 })),
             told("", EVENTS_DROPPED, json!({ "kind": "said", "count": 9 })),
         ];
-        let backfilled = vec![json!({ "_backfilled": true })];
-        let har = assemble(&events, &HarPage { backfilled, ..page() });
-        assert_eq!(entries(&har), &[json!({ "_backfilled": true })]);
+        let early =
+            json!({ "_backfilled": true, "startedDateTime": "2023-11-14T22:00:00.000000Z" });
+        let backfill = Backfill {
+            entries: vec![early.clone()],
+            content_loaded: Some(12.5),
+            ..Backfill::default()
+        };
+        let har = assemble(&events, &HarPage { backfill, started: None, ..page() });
+        assert_eq!(entries(&har), &[early]);
+        let first = &har["log"]["pages"][0];
+        assert_eq!(first["startedDateTime"], "2023-11-14T22:00:00.000000Z");
+        assert_eq!(first["pageTimings"], json!({ "onContentLoad": 12.5, "onLoad": -1.0 }));
         assert!(har["log"]["comment"].as_str().unwrap().starts_with("7 events"));
     }
 

@@ -146,21 +146,28 @@ impl Pages {
         self.documents.first().and_then(|document| document.start).and_then(|(_, at)| wall(at))
     }
 
-    /// The `pages` of a HAR; the last has the title.
-    pub fn shown(&self, page: &HarPage) -> Value {
+    /// The `pages` of a HAR, the first of which began at this time; the last has the title.
+    pub fn shown(&self, page: &HarPage, started: Time) -> Value {
         let count = self.documents.len();
         let shown = self.documents.iter().enumerate().map(|(index, document)| {
-            let own = document.start.and_then(|(_, at)| wall(at));
-            let started = match index {
-                0 => page.started.or(own),
-                _ => own,
-            };
+            let own = document.start.and_then(|(_, at)| wall(at)).unwrap_or(started);
+            let mut timings = document.timings(self.clock);
+            if index == 0 {
+                for (name, known) in [
+                    ("onContentLoad", page.backfill.content_loaded),
+                    ("onLoad", page.backfill.loaded),
+                ] {
+                    if let (Some(known), true) = (known, timings[name] == -1.0) {
+                        timings[name] = json!(known);
+                    }
+                }
+            }
             let title = if index + 1 == count { &page.title } else { &document.url };
             json!({
-                "startedDateTime": started.unwrap_or(Time::MIN).to_string(),
+                "startedDateTime": if index == 0 { started } else { own }.to_string(),
                 "id": format!("page_{}", index + 1),
                 "title": title,
-                "pageTimings": document.timings(self.clock),
+                "pageTimings": timings,
             })
         });
         shown.collect()

@@ -31,13 +31,49 @@ pub struct FrameRecord {
 const COMMENT: &str = "nobody watched; told by the page's own record, which has neither method nor \
                        headers";
 
+/// What is known of the time before anybody watched.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Backfill {
+    /// Entries of a HAR, each marked as what it is, in the order in which they began.
+    pub entries: Vec<Value>,
+    /// The status of the document.
+    pub http_status: Option<u16>,
+    /// When the document was read, in milliseconds from its beginning.
+    pub content_loaded: Option<f64>,
+    /// When the page had loaded, likewise.
+    pub loaded: Option<f64>,
+}
+
+impl Backfill {
+    /// Makes use of what frames know, the outermost first, of what began before this moment.
+    pub fn of(frames: &[FrameRecord], until: Option<Time>) -> Self {
+        let document = frames.first().and_then(|frame| frame.entries.iter().find(is_document));
+        let status = document.and_then(|it| it["responseStatus"].as_u64()).filter(|it| *it > 0);
+        let at = |name: &str| {
+            let at = document.and_then(|it| it[name].as_f64());
+            at.filter(|at| *at > 0.0).map(micros)
+        };
+        Backfill {
+            entries: entries(frames, until),
+            http_status: status.and_then(|status| u16::try_from(status).ok()),
+            content_loaded: at("domContentLoadedEventEnd"),
+            loaded: at("loadEventEnd"),
+        }
+    }
+
+    /// When the first request began.
+    pub(super) fn started(&self) -> Option<Time> {
+        self.entries.first()?["startedDateTime"].as_str()?.parse().ok()
+    }
+}
+
 /// Makes HAR entries of what began before this moment, in the order in which it began.
-pub fn entries(frames: &[FrameRecord], until: Option<Time>) -> Vec<Value> {
+fn entries(frames: &[FrameRecord], until: Option<Time>) -> Vec<Value> {
     // A frame's document is in its own record and, with less, in its parent's.
     let mut documents: HashMap<&str, usize> = HashMap::new();
     for record in frames {
         for timing in &record.entries {
-            if let (Some(url), true) = (timing["name"].as_str(), is_document(timing)) {
+            if let (Some(url), true) = (timing["name"].as_str(), is_document(&timing)) {
                 *documents.entry(url).or_default() += 1;
             }
         }
@@ -90,14 +126,7 @@ pub fn entries(frames: &[FrameRecord], until: Option<Time>) -> Vec<Value> {
     found.into_iter().map(|(_, entry)| entry).collect()
 }
 
-/// The status of the document, where the frame's record tells it.
-pub fn document_status(record: &FrameRecord) -> Option<u16> {
-    let document = record.entries.iter().find(|timing| is_document(timing))?;
-    let status = document["responseStatus"].as_u64().filter(|status| *status > 0)?;
-    u16::try_from(status).ok()
-}
-
-fn is_document(timing: &Value) -> bool {
+fn is_document(timing: &&Value) -> bool {
     timing["entryType"] == "navigation"
 }
 
@@ -228,7 +257,7 @@ mod tests {
             "domainLookupStart": start + 1.0, "domainLookupEnd": start + 1.0,
             "connectStart": start + 2.0, "connectEnd": start + 6.0, "secureConnectionStart": 0,
             "responseStart": start + 15.0, "responseEnd": start + 30.0, "responseStatus": 200,
-            "transferSize": 400, "encodedBodySize": 100, "decodedBodySize": 300,
+            "domContentLoadedEventEnd": 40, "loadEventEnd": 0, "transferSize": 400, "encodedBodySize": 100, "decodedBodySize": 300,
             "contentType": "text/css", "nextHopProtocol": "h2", "deliveryType": "" })
     }
 
@@ -259,9 +288,12 @@ mod tests {
             entries: vec![timing("https://a/frame", "navigation", 0.0)],
             resources: Vec::new(),
         };
-        assert_eq!(document_status(&top), Some(200));
         let until = Time::from_micros(1_700_000_005_000_000).ok();
-        let entries = entries(&[top, frame], until);
+        let found = Backfill::of(&[top, frame], until);
+        assert_eq!(found.http_status, Some(200));
+        assert_eq!((found.content_loaded, found.loaded), (Some(40.0), None));
+        assert_eq!(found.started(), Time::from_micros(1_700_000_000_000_000).ok());
+        let entries = found.entries;
         let told: Vec<(&str, &str, i64)> = entries
             .iter()
             .map(|entry| {
@@ -310,7 +342,7 @@ mod tests {
                 resources: vec![odd],
                 ..FrameRecord::default()
             };
-            assert_eq!(entries(&[record], None).len(), 1);
+            assert_eq!(Backfill::of(&[record], None).entries.len(), 1);
         }
     }
 }

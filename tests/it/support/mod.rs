@@ -6,6 +6,8 @@ pub mod browsers;
 pub mod chromium;
 pub mod full;
 #[cfg(feature = "chrome")]
+pub mod har;
+#[cfg(feature = "chrome")]
 pub mod pages;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;

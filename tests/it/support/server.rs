@@ -11,7 +11,6 @@ use std::thread::{self, JoinHandle};
 
 /// What was asked.
 pub struct Asked {
-    pub method: String,
     /// The path, with the query.
     pub target: String,
     headers: Vec<(String, String)>,
@@ -28,13 +27,12 @@ impl Asked {
             Some(line.trim_end().to_owned())
         };
         let first = next()?;
-        let mut words = first.split(' ');
-        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let target = first.split(' ').nth(1)?.to_owned();
         let mut headers = Vec::new();
         while let Some((name, value)) = next()?.split_once(": ") {
             headers.push((name.to_owned(), value.to_owned()));
         }
-        let asked = Asked { method, target, headers, stream };
+        let asked = Asked { target, headers, stream };
         // Read, so that closing does not reset the connection.
         let bytes = asked.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
         reader.take(bytes).read_to_end(&mut Vec::new()).ok()?;

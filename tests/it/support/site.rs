@@ -64,7 +64,6 @@ fn answer(request: Request) {
         "/full" => (200, FULL),
         "/plain" => (200, "<!DOCTYPE html><title>Plain</title><p>Hello"),
         "/tall" => (200, TALL),
-        "/net" => (200, NET),
         "/alert" => (200, ALERT),
         "/hang" => (200, HANG),
         "/unfinished" => (200, "<!DOCTYPE html><title>Unfinished</title><p>here<img src=/stuck>"),
@@ -81,11 +80,6 @@ fn answer(request: Request) {
             let image =
                 Response::from_string(svg).with_header(header("Content-Type", "image/svg+xml"));
             return request.respond(image).unwrap_or_default();
-        }
-        "/moved.svg" => {
-            let moved = Response::from_string("").with_status_code(302);
-            let moved = moved.with_header(header("Location", "/pixel.svg?from=moved"));
-            return request.respond(moved).unwrap_or_default();
         }
         _ => (404, "<!DOCTYPE html><title>Not here</title><h1>No such page"),
     };
@@ -118,12 +112,6 @@ setTimeout(thrower, 0);
 const TALL: &str = r#"<!DOCTYPE html><title>Tall</title>
 <style>body { margin: 0 } div { height: 4900px; background: linear-gradient(red, blue) }
 footer { height: 100px; background: lime }</style><div></div><footer>the end</footer>"#;
-
-const NET: &str = r#"<!DOCTYPE html><title>Net</title><img src="/moved.svg"><script>
-fetch('/nowhere?a=1&b=two', {method: 'POST', body: 'password=hunter2', headers: {Authorization: 'Bearer hunter2'}});
-fetch('http://127.0.0.1:1/').catch(() => {});
-fetch('/plain');
-</script>"#;
 
 const ALERT: &str = r#"<!DOCTYPE html><title>Alert</title><script>
 alert('look out'); document.title = 'Alert was dismissed';</script><p>after"#;
