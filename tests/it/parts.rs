@@ -158,6 +158,43 @@ fn a_frame_that_hangs_is_woken_and_costs_no_other_part() {
     assert_eq!(rescues, &[json!("the scripts of a frame that did not answer were switched off")]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_frame_whose_process_dies_is_told_of_and_costs_no_other_part() {
+    // The process that holds so much is the frame's.
+    let large =
+        "<!DOCTYPE html><p>large<script>window.held = new Uint8Array(300 << 20).fill(1);</script>";
+    let outer = "<!DOCTYPE html><p>outer<iframe name=large src='OTHER/large'></iframe>";
+    let site = Pages::of(&[("/", outer), ("/large", large)]);
+    let browser = launch();
+    let mut page = browser.open(&site.url("/")).unwrap();
+    let pages_held = |process: &String| -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
+        statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0)
+    };
+    let frame = renderers_of(browser.process_id().unwrap()).into_iter().max_by_key(pages_held);
+    let killed = std::process::Command::new("kill").args(["-KILL", &frame.unwrap()]).status();
+    assert!(killed.unwrap().success());
+    let config = only(&[
+        PagePart::ViewPng,
+        PagePart::Html,
+        PagePart::Frames,
+        PagePart::Text,
+        PagePart::Aria,
+        PagePart::FullPng,
+        PagePart::Console,
+    ]);
+    let shot = Shot::of(&mut page, &config);
+    let why = "refused by the browser: no frame could be had: its process crashed";
+    assert_eq!(shot.reason("frames"), why);
+    assert_eq!(shot.facts["frames"][1]["missing"], "its process crashed");
+    assert_eq!(shot.text("text.txt"), "outer\n");
+    for name in ["view.png", "page.html", "aria.yml", "full.png"] {
+        assert_eq!(shot.part(name).status(), Stored);
+    }
+    assert!(shot.text("console.jsonl").contains("a frame of the page crashed"));
+}
+
 #[test]
 fn what_a_worker_says_is_heard_once() {
     let page = "<!DOCTYPE html><p>with a worker<script>

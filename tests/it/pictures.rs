@@ -199,7 +199,10 @@ fn what_the_configuration_names_is_painted_over_with_all_that_is_in_it() {
         <div class=s style='margin-top: 60px; display: contents'>no box</div>
         <svg class=s width=300 height=40><text y=20>4111 1111</text></svg>
         <span class=s><b style='font-size: 40px'>large</b></span><iframe class=s srcdoc='4111'></iframe>
-        <button class=s>4111</button><details class=s open><summary>4111</summary>4222</details>";
+        <table><tr class=s><td>4111</table><svg width=90 height=30><text class=s y=20>4111</text></svg>
+        <ol><li class=s style='display: list-item'>4111</ol><div class=s><div id=top popover>4111</div></div>
+        <button class=s>4111</button><details class=s open><summary>4111</summary>4222</details>
+        <script>document.getElementById('top').showPopover()</script>";
     let mut config = only(&[PagePart::ViewPng]);
     config.mask = vec![".s".to_owned()];
     for redact in [true, false] {
@@ -219,6 +222,31 @@ fn a_mask_that_is_no_css_costs_the_pictures_and_nothing_else() {
         assert!(shot.reason(name).contains("is not a valid selector"), "{}", shot.reason(name));
     }
     assert_eq!(shot.part("page.html").status(), Stored);
+}
+
+#[test]
+fn of_a_page_that_takes_the_paint_off_at_once_no_picture_is_given_out() {
+    let html = "<!DOCTYPE html><input type=password value=hunter2><script>
+        (function strip() { document.adoptedStyleSheets = []; requestAnimationFrame(strip); })();</script>";
+    let shot = take_page(html, &only(&[PagePart::ViewPng, PagePart::Html]));
+    assert_eq!(shot.part("view.png").status(), Redacted);
+    let reason = shot.reason("view.png");
+    assert!(reason.contains("could not be painted over"), "{reason}");
+    assert_eq!(shot.part("page.html").status(), Stored);
+}
+
+#[test]
+fn a_field_in_a_closed_root_within_a_closed_root_is_painted_over() {
+    let html = "<!DOCTYPE html><body style='margin: 0; background: #ff0'><div id=host><i>light</i></div><script>
+        const outer = host.attachShadow({ mode: 'closed' });
+        outer.innerHTML = '<b></b><slot></slot><div></div>';
+        outer.querySelector('slot').remove();
+        outer.querySelector('div').attachShadow({ mode: 'closed' }).innerHTML =
+          '<input autocomplete=cc-number value=4111 style=\"font-size: 40px\">';</script>";
+    let shot = take_page(html, &only(&[PagePart::ViewPng, PagePart::FullPng]));
+    for name in ["view.png", "full.png"] {
+        assert_eq!(readable(&shot.picture(name), 0..800), 0);
+    }
 }
 
 #[test]

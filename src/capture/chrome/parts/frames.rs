@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::html;
-use super::subject::{Frame, Subject};
+use super::subject::{Frame, Subject, told};
 use crate::capture::chrome::cdp::PAGE;
 use crate::capture::{Fault, Item, Taken};
 use crate::model::config::PagePart;
 
 /// The most frames that are looked at.
 pub(super) const FRAMES_MAX: usize = 100;
+/// How often frames are asked for that move while they are asked.
+const TRIES: usize = 3;
 /// The most bytes of all frames' HTML together.
 const FRAMES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Puts the elements that are its arguments into the order in which they stand in the document,
@@ -69,7 +71,7 @@ pub(super) fn list(
                     parent: None,
                     url: String::new(),
                     name: String::new(),
-                    fault: Some(fault.to_string()),
+                    fault: Some(fault),
                 },
                 Some(&parent),
             ),
@@ -189,15 +191,37 @@ pub(super) fn owner(page: &mut Subject<'_>, parent: &Frame, id: &str) -> Result<
 
 /// Takes the HTML of all frames.
 pub(super) fn take(page: &mut Subject<'_>) -> Result<Taken, Fault> {
-    // One more than is taken, so that it is seen where there are more.
-    let mut frames = list(page, Order::OfDocument, FRAMES_MAX + 2)?;
-    if frames.len() == 1 {
-        return Ok(Taken::Nothing("the page has no frames".to_owned()));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        // One more than is taken, so that it is seen where there are more.
+        let mut frames = list(page, Order::OfDocument, FRAMES_MAX + 2)?;
+        if frames.len() == 1 {
+            return Ok(Taken::Nothing("the page has no frames".to_owned()));
+        }
+        let items = documents(page, &mut frames)?;
+        // Some go to another process in between, or for good.
+        let moved = frames.iter().any(|frame| matches!(frame.fault, Some(Fault::Refused(_))));
+        if moved && tries < TRIES {
+            continue;
+        }
+        let why = frames.iter().find_map(|frame| frame.fault.as_ref()).map(told);
+        page.seen.0 = frames;
+        return match why {
+            Some(why) if items.is_empty() => {
+                Err(Fault::Refused(format!("no frame could be had: {why}")))
+            }
+            _ => Ok(Taken::Several(items)),
+        };
     }
-    let (mut items, mut bytes, mut first_fault) = (Vec::new(), 0, None);
+}
+
+/// The HTML of these frames, as far as it can be had; where it can't, the frame says so.
+fn documents(page: &mut Subject<'_>, frames: &mut [Frame]) -> Result<Vec<Item>, Fault> {
+    let (mut items, mut bytes) = (Vec::new(), 0);
     for (at, frame) in frames.iter_mut().enumerate().skip(1) {
         let html = match &frame.fault {
-            Some(why) => Err(Fault::Unfit(why.clone())),
+            Some(fault) => Err(fault.clone()),
             None if at > FRAMES_MAX => {
                 let (what, limit) = ("the number of frames", FRAMES_MAX as u64);
                 Err(Fault::TooLarge { what, size: at as u64, limit })
@@ -224,17 +248,12 @@ pub(super) fn take(page: &mut Subject<'_>) -> Result<Taken, Fault> {
             }
             Err(fault @ Fault::Gone(_)) => return Err(fault),
             Err(fault) => {
-                let why = frame.fault.get_or_insert_with(|| fault.to_string()).clone();
-                log::debug!("capture: frame {at}: {why}");
-                first_fault.get_or_insert(fault);
+                log::debug!("capture: frame {at}: {fault}");
+                frame.fault = Some(fault);
             }
         }
     }
-    page.seen.0 = frames;
-    match (items.is_empty(), first_fault) {
-        (true, Some(fault)) => Err(fault),
-        _ => Ok(Taken::Several(items)),
-    }
+    Ok(items)
 }
 
 /// The document of a frame as it stands.

@@ -32,12 +32,23 @@
 
   // What was painted, by root; kept in this world, which the page can't see.
   const painted = globalThis.tintypePainted ??= new Map();
+  const clear = root => {
+    const paint = painted.get(root);
+    if (!paint) return;
+    painted.delete(root);
+    root.adoptedStyleSheets = root.adoptedStyleSheets.filter(sheet => sheet !== paint.sheet);
+    for (const [element, style] of paint.inline) {
+      if (style === null) element.removeAttribute('style');
+      else element.setAttribute('style', style);
+    }
+  };
 
   if (verb === 'find') return roots.flatMap(root => [...matched(root)]);
 
   if (verb === 'paint') {
     let count = 0, bare = 0;
     for (const root of roots) {
+      clear(root);
       const elements = matched(root);
       count += elements.size;
       const active = root.activeElement;
@@ -78,15 +89,6 @@
       if (!isPainted(element)) bare++;
     }
   }
-  for (const root of roots) {
-    const paint = painted.get(root);
-    if (!paint) continue;
-    painted.delete(root);
-    root.adoptedStyleSheets = root.adoptedStyleSheets.filter(sheet => sheet !== paint.sheet);
-    for (const [element, style] of paint.inline) {
-      if (style === null) element.removeAttribute('style');
-      else element.setAttribute('style', style);
-    }
-  }
+  roots.forEach(clear);
   return { count, bare };
 }

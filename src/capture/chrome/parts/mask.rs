@@ -12,12 +12,13 @@
 //! over before it and still after it, and no new such thing had come.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::frames::{self, Order};
 use super::html;
-use super::subject::{Frame, Subject};
+use super::subject::{Frame, Subject, told};
 use crate::capture::redact::SECRET_FIELDS;
 use crate::capture::{Fault, Taken};
 use crate::model::config::CaptureConfig;
@@ -26,6 +27,8 @@ use crate::model::config::CaptureConfig;
 const MASK: &str = include_str!("mask.js");
 /// The most frames of a page of which pictures are given out. Each takes some milliseconds.
 const MASKED_FRAMES_MAX: usize = 400;
+/// What is kept of the time for a picture, to take the paint off again.
+const CLEAR_RESERVE: Duration = Duration::from_millis(300);
 /// How often a picture is taken of a page that changes while it is taken.
 const TRIES: usize = 3;
 /// How the HTML of a document shows that scripts of ours can't reach all of it.
@@ -66,13 +69,18 @@ pub(super) fn masked(
     for _ in 0..TRIES {
         let before = everywhere(page, &selectors, None);
         let taken = match &before {
-            Ok(paint) if paint.bare == 0 => Some(shoot(page)),
+            Ok(paint) if paint.bare == 0 => {
+                let within = page.within;
+                page.within = within.saturating_sub(CLEAR_RESERVE.min(page.left() / 5));
+                let taken = shoot(page);
+                page.within = within;
+                Some(taken)
+            }
             _ => None,
         };
         // In any case, so that no paint is left.
-        let nothing = Roots::new();
-        let closed = before.as_ref().map_or(&nothing, |paint| &paint.closed);
-        let after = everywhere(page, &selectors, Some(closed));
+        let nothing = Paint::default();
+        let after = everywhere(page, &selectors, Some(before.as_ref().unwrap_or(&nothing)));
         match (before, taken, after) {
             (Ok(_), Some(taken), Ok(after)) if after.bare == 0 => return taken,
             (Ok(_), Some(Err(fault)), _) => return Err(fault),
@@ -92,7 +100,7 @@ pub(super) fn masked(
 fn everywhere(
     page: &mut Subject<'_>,
     selectors: &[&str],
-    clear: Option<&Roots>,
+    clear: Option<&Paint>,
 ) -> Result<Paint, Fault> {
     let frames = frames::list(page, Order::Any, MASKED_FRAMES_MAX + 1)?;
     if frames.len() > MASKED_FRAMES_MAX {
@@ -107,15 +115,17 @@ fn everywhere(
     let arguments = format!("{}, {}", json!(selectors), json!(verb));
     let mut failed = None;
     for frame in &frames {
-        if let Some(why) = &frame.fault {
-            // A process that has crashed paints nothing.
-            if *why != Fault::Crashed.to_string() {
-                failed = Some(Fault::Unfit(format!("a frame: {why}")));
+        match &frame.fault {
+            None => {}
+            // It paints nothing either.
+            Some(Fault::Crashed) => continue,
+            Some(fault) => {
+                failed = Some(Fault::Unfit(format!("a frame: {}", told(fault))));
+                continue;
             }
-            continue;
         }
-        let closed = clear.unwrap_or(&paint.closed).get(&frame.id);
-        match in_frame(page, frame, &arguments, closed.map_or(&[], Vec::as_slice)) {
+        let closed = clear.unwrap_or(&paint).closed.get(&frame.id);
+        match in_frame(page, frame, &arguments, &closed.cloned().unwrap_or_default()) {
             Ok((count, bare)) => {
                 paint.count += count;
                 paint.bare += bare;

@@ -185,10 +185,10 @@ fn with_layers(page: &mut Subject<'_>, area: Area) -> Result<(Vec<u8>, f64), Fau
     let events = page.cdp.events(before);
     let trees = events.iter().filter(|one| one.event.method == "LayerTree.layerTreeDidChange");
     let drawn = trees.map(|one| drawn(&one.event.params)).fold(0.0, f64::max);
-    Ok((png?, drawn))
+    Ok((png?, drawn * page.viewport.device_scale.powi(2)))
 }
 
-/// The pixels of the layers that are drawn.
+/// The CSS pixels of the layers that are drawn.
 fn drawn(tree: &Value) -> f64 {
     let layers = tree["layers"].as_array().into_iter().flatten();
     let layers = layers.filter(|layer| layer["drawsContent"] == true);

@@ -31,7 +31,7 @@ pub(in crate::capture::chrome) struct Frame {
     pub url: String,
     pub name: String,
     /// Why nothing can be had of it, where nothing can.
-    pub fault: Option<String>,
+    pub fault: Option<Fault>,
 }
 
 /// The frames as they were seen last.
@@ -52,8 +52,16 @@ impl Frame {
             name: Some(self.name.clone()).filter(|name| !name.is_empty()),
             parent: self.parent.unwrap_or(0),
             same_process: self.session == PAGE,
-            missing: self.fault.clone(),
+            missing: self.fault.as_ref().map(told),
         }
+    }
+}
+
+/// Why nothing could be had of a frame, in words.
+pub(super) fn told(fault: &Fault) -> String {
+    match fault {
+        Fault::Crashed => "its process crashed".to_owned(),
+        fault => fault.to_string(),
     }
 }
 
@@ -97,7 +105,12 @@ impl Subject<'_> {
         within: Duration,
     ) -> Result<Value, Fault> {
         let within = within.min(self.left());
-        self.cdp.call_in(session, method, params, within)
+        let answer = self.cdp.call_in(session, method, params, within);
+        if matches!(answer, Err(Fault::TimedOut { .. })) {
+            log::debug!("capture: {method} timed out after {} ms", within.as_millis());
+            eprintln!("XX {method} {session} timed out after {} ms", within.as_millis());
+        }
+        answer
     }
 
     /// Runs a script in a frame and gives what it comes to, which is JSON; a promise is waited for.
