@@ -565,5 +565,8 @@ fn is_label(name: &[u8], value: &[u8]) -> bool {
     let digits = value.iter().any(u8::is_ascii_digit);
     let words = value.contains(&b' ') && !value.contains(&b'=') && !digits;
     let signs = !value.iter().any(u8::is_ascii_alphanumeric);
-    signs || words || plain(name) == plain(value) || !digits && matches!(value, [b'#' | b'.' | b'[', ..])
+    signs
+        || words
+        || plain(name) == plain(value)
+        || !digits && matches!(value, [b'#' | b'.' | b'[', ..])
 }
