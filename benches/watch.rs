@@ -13,9 +13,10 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tintype::capture::chrome::{ChromePage, headless_chrome};
+use tintype::model::time::Stopwatch;
 use tintype::{CaptureConfig, Context, Recorder, Repository};
 
 /// How often each page is captured; the median counts.
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tab.navigate_to(&format!("{base}/{number}"))?.wait_until_navigated()?;
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let watch = Instant::now();
+            let watch = Stopwatch::start();
             let captured =
                 recorder.capture(&mut page, &Context::default(), &CaptureConfig::production())?;
             here.push(watch.elapsed());
@@ -89,7 +90,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let before = resident()?;
     let page = ChromePage::watch(&browser, &tab)?;
     tab.navigate_to(&format!("{base}/busy"))?.wait_until_navigated()?;
-    let (ticks, watch) = (ticks_of("tintype-cdp")?, Instant::now());
+    let (ticks, watch) = (ticks_of("tintype-cdp")?, Stopwatch::start());
     thread::sleep(WATCHED);
     let used = (ticks_of("tintype-cdp")? - ticks) / TICKS / watch.elapsed().as_secs_f64();
     let grown = resident()?.saturating_sub(before) as f64 / 1024.0;

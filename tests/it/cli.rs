@@ -712,7 +712,7 @@ mod pages {
             .run(&format!("capture {url} --browser /no/such --json"))
             .failed_as_json(16, "no_browser");
         shell.run("capture file:///etc/hostname").failed(2, "file:///etc/hostname");
-        shell.run(&format!("capture {url} --artifacts page.pdf")).failed(2, "known are");
+        shell.run(&format!("capture {url} --artifacts page.gif")).failed(2, "known are");
         assert_eq!(shell.json("stats")[0]["snapshots"], 0);
     }
 

@@ -61,6 +61,8 @@ mod repair;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;
+#[cfg(feature = "chrome")]
+mod secrets;
 mod seed;
 mod selector;
 mod store;

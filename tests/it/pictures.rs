@@ -118,8 +118,11 @@ for (const mode of ['open', 'closed']) {
 }
 type(document);
 card.focus();
-new MutationObserver(all => document.title = 'mutated ' + all.map(one => one.attributeName ?? one.type))
-  .observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+new MutationObserver((all, observer) => {
+  // Its own change would be one more.
+  observer.disconnect();
+  document.title = 'mutated ' + all.map(one => one.attributeName ?? one.type);
+}).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
 </script>";
 const FIELD: &str = "<!DOCTYPE html><style>body { margin: 0; background: #ff0 }</style>
 <input autocomplete=cc-csc style='font-size: 30px'><script>document.querySelector('input').value = '4111 1111'</script>";

@@ -129,7 +129,7 @@ pub enum Command {
     Diff(Diff),
     /// Capture web pages: a snapshot for each, in the order given
     #[cfg(feature = "chrome")]
-    Capture(Capture),
+    Capture(Box<Capture>),
     /// Look for damage
     Verify {
         /// Look at the pages of the file only

@@ -78,7 +78,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Tags => read::tags(&open()?, out),
         Command::Diff(args) => diff::diff(&open()?, &args, out),
         #[cfg(feature = "chrome")]
-        Command::Capture(args) => capture::capture(&open()?, args, out),
+        Command::Capture(args) => capture::capture(&open()?, *args, out),
         Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
         Command::Repack => repack::repack(&open()?, out),
         Command::Export(args) => transfer::export(&open()?, &args, out),

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cdp::{Cdp, PAGE};
 use super::world::{evaluate, frames};

@@ -238,9 +238,8 @@ pub(super) fn secrecy(name: &[u8], place: Place) -> Option<Secrecy> {
     }
     let plain = plain(last_of_path(name));
     let plain = plain.as_str();
-    if ALWAYS.contains(&plain) || ends_secret(plain) {
-        Some(Secrecy::Always)
-    } else if place == Place::Query && (ALWAYS_IN_QUERY.contains(&plain) || is_session(plain)) {
+    let in_query = || ALWAYS_IN_QUERY.contains(&plain) || is_session(plain);
+    if ALWAYS.contains(&plain) || ends_secret(plain) || place == Place::Query && in_query() {
         Some(Secrecy::Always)
     } else if IF_MADE.contains(&plain) || is_session(plain) {
         Some(Secrecy::IfMade)

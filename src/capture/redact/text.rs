@@ -32,6 +32,9 @@ const NAME_BYTES_MAX: usize = 64;
 const LOOK_BYTES: usize = 256;
 /// The longest secret that has an end of its own, which may be missing.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// How much of a value is read before it is known to be secret by its name: where it is not, its end
+/// may be looked for again at each name that stands in it.
+const NAMED_LOOK_BYTES: usize = 4 * 1024;
 /// The least of a private key that is one, and not a text about keys.
 const PEM_BYTES_MIN: usize = 16;
 
@@ -182,6 +185,11 @@ impl Scan<'_> {
 
     fn run(&self, at: usize, class: impl Fn(u8) -> bool) -> usize {
         at + self.text[at..].iter().take_while(|byte| class(**byte)).count()
+    }
+
+    /// The same, which ends after so many bytes.
+    fn run_within(&self, at: usize, most: usize, class: impl Fn(u8) -> bool) -> usize {
+        at + self.text[at..].iter().take(most).take_while(|byte| class(**byte)).count()
     }
 
     /// A key of an exact length.
@@ -338,14 +346,19 @@ impl Scan<'_> {
             return found.end;
         }
         let whole = self.mode == Mode::Url;
-        let mut end = self.run(start, |byte| match byte {
+        let class = |byte: u8| match byte {
             b'&' => false,
             b'#' => opens == b'#',
             b'?' => matches!(opens, b'?' | b'&'),
             b'/' | b';' if opens == b';' => false,
             b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'{' | b'}' | b'|' => whole,
             _ => whole || !byte.is_ascii_whitespace(),
-        });
+        };
+        let mut end = self.run_within(start, NAMED_LOOK_BYTES, class);
+        let name = &self.text[found.start + 1..found.end - 1];
+        if end == start + NAMED_LOOK_BYTES && secrecy(name, Place::Query).is_some() {
+            end = self.run(end, class);
+        }
         // A token stands there as it was written, and nothing after it is of its value.
         if let Some(token) = super::token_at(self.text, start) {
             end = token;
@@ -354,7 +367,7 @@ impl Scan<'_> {
             let trimmed = said.iter().rposition(|byte| !b".,;:!)]".contains(byte));
             end = start + trimmed.map_or(0, |at| at + 1);
         }
-        let (name, value) = (&self.text[found.start + 1..found.end - 1], &self.text[start..end]);
+        let value = &self.text[start..end];
         if self.mode == Mode::Code {
             let digits = value.iter().any(u8::is_ascii_digit);
             if opens == b';' || value.len() < 6 || !digits {
@@ -444,7 +457,12 @@ impl Scan<'_> {
             }
             return end.max(go_on);
         }
-        let mut end = self.run(at, is_bare);
+        let mut end = self.run_within(at, NAMED_LOOK_BYTES, is_bare);
+        if end == at + NAMED_LOOK_BYTES && secrecy == Secrecy::Always {
+            // So long a word is no label; what is left of it is no word of its own.
+            end = self.run(end, is_bare);
+            return self.take(pass, "key", at..end);
+        }
         let trimmed = text[at..end].iter().rposition(|byte| !b".:!?".contains(byte));
         end = at + trimmed.map_or(0, |last| last + 1);
         let value = &text[at..end];
@@ -478,7 +496,7 @@ impl Scan<'_> {
         let start = at + escapes + 1;
         let mut backslashes = 0;
         let mut line_end = None;
-        for (offset, byte) in self.text[start..].iter().take(SECRET_BYTES_MAX).enumerate() {
+        for (offset, byte) in self.text[start..].iter().take(NAMED_LOOK_BYTES).enumerate() {
             let end = start + offset;
             match byte {
                 b'\\' => backslashes += 1,
@@ -497,7 +515,7 @@ impl Scan<'_> {
                 _ => backslashes = 0,
             }
         }
-        let end = line_end.unwrap_or(self.text.len().min(start + SECRET_BYTES_MAX));
+        let end = line_end.unwrap_or(self.text.len().min(start + NAMED_LOOK_BYTES));
         Some((start..end, end))
     }
 

@@ -225,7 +225,7 @@ impl<'b> Machine<'b> {
                 }
                 _ => self.pop().map(drop),
             },
-            b'1' => self.from_mark().map(drop),
+            b'1' => self.take_to_mark().map(drop),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -356,12 +356,12 @@ impl<'b> Machine<'b> {
             // Values that hold others
             b']' => self.push(Node::List(Vec::new())),
             b'l' => {
-                let items = self.from_mark()?;
+                let items = self.take_to_mark()?;
                 self.push(Node::List(items))
             }
             b')' => self.push(Node::Tuple(Vec::new())),
             b't' => {
-                let items = self.from_mark()?;
+                let items = self.take_to_mark()?;
                 self.push(Node::Tuple(items))
             }
             0x85..=0x87 => {
@@ -375,7 +375,7 @@ impl<'b> Machine<'b> {
             }
             b'}' => self.push(Node::Dict(Vec::new())),
             b'd' => {
-                let entries = self.from_mark()?;
+                let entries = self.take_to_mark()?;
                 match entries.len() % 2 {
                     0 => self.push(Node::Dict(pairs(&entries))),
                     _ => self.wrong("a name without a value"),
@@ -383,7 +383,7 @@ impl<'b> Machine<'b> {
             }
             0x8f => self.push(Node::Set(Vec::new())),
             0x91 => {
-                let items = self.from_mark()?;
+                let items = self.take_to_mark()?;
                 self.push(Node::FrozenSet(items))
             }
             b'a' => {
@@ -391,7 +391,7 @@ impl<'b> Machine<'b> {
                 self.append(vec![item])
             }
             b'e' | 0x90 => {
-                let items = self.from_mark()?;
+                let items = self.take_to_mark()?;
                 self.append(items)
             }
             b's' => {
@@ -400,7 +400,7 @@ impl<'b> Machine<'b> {
                 self.set(vec![(name, value)])
             }
             b'u' => {
-                let entries = self.from_mark()?;
+                let entries = self.take_to_mark()?;
                 match entries.len() % 2 {
                     0 => self.set(pairs(&entries)),
                     _ => self.wrong("a name without a value"),
@@ -429,13 +429,13 @@ impl<'b> Machine<'b> {
             }
             b'i' => {
                 let (module, name) = (self.text_line()?, self.text_line()?);
-                let arguments = self.from_mark()?;
+                let arguments = self.take_to_mark()?;
                 let by = self.node(Node::Global { module, name });
                 let arguments = self.node(Node::Tuple(arguments));
                 self.made(by, arguments, None)
             }
             b'o' => {
-                let mut arguments = self.from_mark()?;
+                let mut arguments = self.take_to_mark()?;
                 if arguments.is_empty() {
                     return self.wrong("nothing to call");
                 }
@@ -601,7 +601,7 @@ impl<'b> Machine<'b> {
         Ok(top)
     }
 
-    fn from_mark(&mut self) -> Step<Vec<Id>> {
+    fn take_to_mark(&mut self) -> Step<Vec<Id>> {
         match self.marks.pop() {
             Some(mark) => Ok(self.stack.split_off(mark.min(self.stack.len()))),
             None => self.wrong("no mark on the stack"),

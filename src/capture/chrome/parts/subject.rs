@@ -108,7 +108,6 @@ impl Subject<'_> {
         let answer = self.cdp.call_in(session, method, params, within);
         if matches!(answer, Err(Fault::TimedOut { .. })) {
             log::debug!("capture: {method} timed out after {} ms", within.as_millis());
-            eprintln!("XX {method} {session} timed out after {} ms", within.as_millis());
         }
         answer
     }
