@@ -339,7 +339,6 @@ fn parameter(value: &[u8], name: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const PAGE: &str = "From: <Saved by Blink>\r\nSnapshot-Content-Location: http://a/\r\n\
         Subject: A\r\n folded one\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related;\r\n\
@@ -374,36 +373,6 @@ mod tests {
     fn what_has_no_boundary_is_no_mhtml() {
         for text in ["", "a", "Content-Type: text/html\r\n\r\nx", "\r\n\r\n--\r\n"] {
             assert_eq!(Mhtml::parse(text.as_bytes()), None);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn quoted_printable_holds_any_bytes(bytes: Vec<u8>) {
-            let text = to_quoted_printable(&bytes);
-            prop_assert_eq!(from_quoted_printable(&text), bytes);
-            prop_assert!(text.split(|byte| *byte == b'\n').all(|line| line.len() <= 77));
-        }
-
-        #[test]
-        fn any_bytes_are_read_and_written_or_are_no_mhtml(
-            bytes in proptest::collection::vec(any::<u8>(), 0..200),
-            at in 0..PAGE.len(),
-            cut in 0..PAGE.len(),
-        ) {
-            from_quoted_printable(&bytes);
-            let mut text = PAGE.as_bytes().to_vec();
-            text.splice(at..at, bytes.iter().copied());
-            text.truncate(cut + bytes.len());
-            for text in [&text, &bytes] {
-                if let Some(mut page) = Mhtml::parse(text) {
-                    prop_assert_eq!(&page.write(), text);
-                    for part in &mut page.parts {
-                        part.set_content(&bytes);
-                    }
-                    page.write();
-                }
-            }
         }
     }
 }

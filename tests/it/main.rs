@@ -39,6 +39,7 @@ mod lifecycle;
 mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
+mod mhtml;
 mod model;
 #[cfg(feature = "chrome")]
 mod network;

@@ -192,7 +192,7 @@ fn a_frame_whose_process_dies_is_told_of_and_costs_no_other_part() {
     for name in ["view.png", "page.html", "aria.yml", "full.png"] {
         assert_eq!(shot.part(name).status(), Stored);
     }
-    assert!(shot.text("console.jsonl").contains("a frame of the page crashed"));
+    assert!(shot.text("console.jsonl").contains("a frame crashed"));
 }
 
 #[test]

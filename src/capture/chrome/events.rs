@@ -34,6 +34,9 @@ const EVENT_OVERHEAD: usize = 96;
 /// The most answers that are under way at once whose pieces are added up.
 const UNDER_WAY_MAX: usize = 1_000;
 
+/// What marks the sizes of an answer that has not ended.
+pub(super) const UNDER_WAY: &str = "underWay";
+
 /// An event as it came.
 struct Kept {
     seq: u64,
@@ -270,7 +273,12 @@ impl EventLog {
                     at: pieces.at,
                     session: session.as_ref().to_owned(),
                     method: "Network.dataReceived".to_owned(),
-                    params: pieces.told(id),
+                    params: {
+                        let mut told = pieces.told(id);
+                        // They are told again, with what comes until then.
+                        told[UNDER_WAY] = json!(true);
+                        told
+                    },
                 },
             });
             events.extend(pieces);

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cdp::{Cdp, Numbered, Reflex};
+use super::events::UNDER_WAY;
 use super::inbox::Inbox;
 use super::lock::lock;
 use crate::capture::{Facts, Fault};
@@ -80,6 +81,9 @@ impl Recorded {
     fn catch_up(&mut self) {
         for Numbered { seq, event } in self.inner.events(self.seen) {
             self.seen = seq;
+            if event.params[UNDER_WAY] == true {
+                continue;
+            }
             self.write(&json!({
                 "event": event.method,
                 "session": event.session,

@@ -119,7 +119,7 @@ fn can_stand_before(text: &[u8], at: usize) -> bool {
             let hex = (2..=10).take_while(|back| before(*back).is_some_and(is_hex)).count();
             !matches!(hex, 4 | 8)
         }
-        _ => super::text::starts_word(text, at),
+        _ => super::escape::starts_word(text, at),
     }
 }
 

@@ -10,6 +10,7 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Input, PatternID};
 
+use super::escape::{is_word, starts_word};
 use super::names::{HeaderKind, Place, Secrecy, header_kind, looks_made, secrecy};
 use super::{Pass, Patches, cards, escape};
 
@@ -534,24 +535,6 @@ impl Scan<'_> {
             false => end,
         }
     }
-}
-
-/// Whether a word may begin here: after no letter or digit, unless that is the end of an escape.
-pub(super) fn starts_word(text: &[u8], at: usize) -> bool {
-    let before = &text[..at];
-    match before {
-        [.., last] if !is_word(*last) => true,
-        [] => true,
-        [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => true,
-        [.., b'\\', b'x', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => true,
-        [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0'] => true,
-        [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].iter().all(|byte| byte.is_ascii_hexdigit()),
-        _ => false,
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 fn is_base64url(byte: u8) -> bool {

@@ -54,6 +54,11 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
             let mut page = ChromePage::watch_at(address)?;
             work.take(&mut page, address, watch)?;
         }
+        None if args.urls.is_empty() => {
+            return Err(Failure::Usage(
+                "a URL is needed: --connect names a browser, not a page of it".to_owned(),
+            ));
+        }
         None => work.open_all()?,
     }
     work.bar.finish_and_clear();
@@ -225,12 +230,19 @@ fn store(repo: &Repository, draft: Draft) -> tintype::Result<Taken> {
             line
         })
         .collect();
-    let lacks = parts
-        .iter()
-        .filter_map(|part| {
-            Some(format!("{} {}: {}", part.name(), part.status().as_str(), part.reason()?))
-        })
-        .collect();
+    // Those that are missing for one reason stand in one line.
+    let mut lacks: Vec<(String, Vec<&str>)> = Vec::new();
+    for part in &parts {
+        let Some(reason) = part.reason() else { continue };
+        let why = format!("{}: {reason}", part.status().as_str());
+        let name = part.name().as_str();
+        match lacks.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, names)) => names.push(name),
+            None => lacks.push((why, vec![name])),
+        }
+    }
+    let lacks =
+        lacks.into_iter().map(|(why, names)| format!("{} {why}", names.join(", "))).collect();
     Ok(Taken { receipt, status, facts, ledger, lacks })
 }
 
