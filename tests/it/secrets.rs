@@ -331,8 +331,9 @@ fn of_a_thousand_secrets_on_a_page_none_comes_into_the_store() {
     for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Typed) {
         let seen = found_raw.iter().filter(|(of, ..)| *of == kind).map(|(_, core, _)| core);
         let seen: BTreeSet<&String> = seen.collect();
-        // Chromium keeps some 180 cookies of a site, and 50 are set of each kind.
-        assert!(seen.len() >= 40, "{kind:?}: {} without redaction", seen.len());
+        // Not all: Chromium keeps some 180 cookies of a site, and of so many requests only the first and
+        // the last are kept.
+        assert!(seen.len() >= 20, "{kind:?}: {} without redaction", seen.len());
     }
     let on_the_wire = {
         let wire = wire.lock().unwrap();

@@ -57,7 +57,7 @@ impl ChromePage {
     pub(super) fn go(&mut self, url: &str, timeout: Duration, options: &PageOptions) {
         let watch = Stopwatch::start();
         self.facts.url = url.to_owned();
-        self.facts.navigated_at = Some(SystemClock.now());
+        self.facts.navigated_at.get_or_insert_with(|| SystemClock.now());
         self.facts.watched_from_start = true;
         let answer = match self.cdp.call("Page.navigate", json!({ "url": url }), timeout) {
             Ok(answer) => answer,
