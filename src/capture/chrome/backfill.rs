@@ -84,7 +84,7 @@ mod tests {
     use crate::capture::Taken;
     use crate::capture::chrome::bodies;
     use crate::capture::chrome::socket::Socket;
-    use crate::capture::chrome::{Browser, BrowserOptions};
+    use crate::capture::chrome::{Browser, BrowserOptions, PageOptions, WaitFor};
     use crate::format::har::Traffic;
     use crate::model::time::{Clock, SystemClock};
 
@@ -133,7 +133,10 @@ mod tests {
     fn a_page_that_nobody_watched_is_told_by_itself_and_nothing_is_asked_for_again() {
         let (address, hits) = serve();
         let browser = Browser::launch(BrowserOptions::default()).unwrap();
-        let page = browser.open(&format!("{address}/")).unwrap();
+        // A frame in it asks for something once it is there.
+        let mut options = PageOptions::default();
+        options.waits.push(WaitFor::NetworkQuiet);
+        let page = browser.open_with(&format!("{address}/"), &options).unwrap();
         // Another connection to the same page, which has seen nothing of it.
         let url = page.address().unwrap();
         let mut late = Socket::connect(&url).unwrap();
