@@ -134,7 +134,7 @@ pub fn draft_of(
 
     let mut ledger = Ledger { redactions: facts_redactions, ..Ledger::default() };
     for step in steps.into_iter().filter(|step| step.asked) {
-        for artifact in ledger.enter(step.part, step.outcome, step.took, redactor, &seen)? {
+        for artifact in ledger.enter(step.part, step.outcome, step.took, redactor, &seen) {
             draft = draft.artifact(artifact.took(step.took));
         }
     }
@@ -338,106 +338,102 @@ impl Ledger {
         took: Duration,
         redactor: Option<&Redactor>,
         seen: &Seen,
-    ) -> Result<Vec<DraftArtifact>> {
+    ) -> Vec<DraftArtifact> {
         self.page_parts_asked += usize::from(part.is_of_the_page());
         match outcome {
             Outcome::Items(items) => {
                 self.page_parts_had += usize::from(part.is_of_the_page());
-                let mut artifacts = Vec::new();
-                for Kept { mut item, redactions, withheld } in items {
-                    let bytes = item.content.len();
-                    if let Some(why) = withheld {
-                        artifacts.push(self.withhold(&item, why, took)?);
-                        continue;
-                    }
-                    let artifact = match self.artifact(&mut item) {
-                        Ok(artifact) => artifact,
-                        Err(why) => {
-                            self.fail(&item.name, &why.to_string(), took);
-                            continue;
-                        }
-                    };
-                    let mut line = json!({
-                        "name": item.name,
-                        "status": ArtifactStatus::Stored.as_str(),
-                        "bytes": bytes,
-                        "took_ms": millis(took),
-                    });
-                    if !redactions.is_empty() {
-                        line["redacted"] = json!(redactions);
-                    }
-                    if !item.detail.is_null() {
-                        line["detail"] = item.detail;
-                    }
-                    self.lines.push(line);
-                    self.redactions += redactions;
-                    artifacts.push(artifact);
-                }
-                Ok(artifacts)
+                items.into_iter().filter_map(|kept| self.keep(kept, took)).collect()
             }
             Outcome::Missing(status, why) => {
                 let why = match redactor {
                     Some(redactor) => redactor.text_again(&why, &mut self.redactions, seen),
                     None => why,
                 };
-                let why = clipped(why);
+                let (name, media_type) = (part.artifact_name(), part.media_type());
                 if status == ArtifactStatus::Failed {
-                    log::warn!("capture: {}: {why}", part.artifact_name());
+                    log::warn!("capture: {name}: {}", clipped(why.clone()));
                 }
-                self.failures += usize::from(status == ArtifactStatus::Failed);
-                self.lines.push(json!({
-                    "name": part.artifact_name(),
-                    "status": status.as_str(),
-                    "reason": why,
-                    "took_ms": millis(took),
-                }));
+                let missing = self.missing(name, media_type, status, why, took);
                 // That there was no frame and no body needs no artifact to say it.
                 let several = matches!(part, PagePart::Frames | PagePart::Bodies);
-                if several && status == ArtifactStatus::Empty {
-                    return Ok(Vec::new());
-                }
-                let name = part.artifact_name().parse::<ArtifactName>()?;
-                self.names.insert(part.artifact_name().to_owned());
-                let missing = DraftArtifact::missing(name, part.media_type(), status, Some(why))?;
-                Ok(vec![missing])
+                missing
+                    .filter(|_| !several || status != ArtifactStatus::Empty)
+                    .into_iter()
+                    .collect()
             }
         }
     }
 
+    /// Writes that an item was taken, and gives its artifact.
+    fn keep(&mut self, kept: Kept, took: Duration) -> Option<DraftArtifact> {
+        let Kept { mut item, redactions, withheld } = kept;
+        if let Some(why) = withheld {
+            return self.missing(&item.name, MEDIA_BYTES, ArtifactStatus::Redacted, why, took);
+        }
+        let bytes = item.content.len();
+        let artifact = match self.artifact(&mut item) {
+            Ok(artifact) => artifact,
+            Err(why) => {
+                let failed = ArtifactStatus::Failed;
+                return self.missing(&item.name, MEDIA_BYTES, failed, why.to_string(), took);
+            }
+        };
+        let mut line = json!({
+            "name": item.name,
+            "status": ArtifactStatus::Stored.as_str(),
+            "bytes": bytes,
+            "took_ms": millis(took),
+        });
+        if !redactions.is_empty() {
+            line["redacted"] = json!(redactions);
+        }
+        if !item.detail.is_null() {
+            line["detail"] = item.detail;
+        }
+        self.lines.push(line);
+        self.redactions += redactions;
+        Some(artifact)
+    }
+
     /// The artifact of an item; fails where its name is none or is taken.
     fn artifact(&mut self, item: &mut Item) -> Result<DraftArtifact> {
-        let name = item.name.parse::<ArtifactName>()?;
-        if !self.names.insert(item.name.clone()) {
-            return Err(Error::invalid("artifact name", &name, "it is there twice"));
-        }
+        let name = self.name(&item.name)?;
         let content: Arc<[u8]> = std::mem::take(&mut item.content).into();
         // A media type that a server made up is no reason to lose what it sent.
         DraftArtifact::stored(name.clone(), item.media_type.as_str(), Arc::clone(&content))
             .or_else(|_| DraftArtifact::stored(name, MEDIA_BYTES, content))
     }
 
-    fn fail(&mut self, name: &str, why: &str, took: Duration) {
-        self.failures += 1;
-        self.lines.push(json!({
-            "name": clipped(name.to_owned()),
-            "status": ArtifactStatus::Failed.as_str(),
-            "reason": why,
-            "took_ms": millis(took),
-        }));
+    /// A name that no other artifact of this capture has.
+    fn name(&mut self, name: &str) -> Result<ArtifactName> {
+        let parsed = name.parse::<ArtifactName>()?;
+        if !self.names.insert(name.to_owned()) {
+            return Err(Error::invalid("artifact name", &parsed, "it is there twice"));
+        }
+        Ok(parsed)
     }
 
-    /// An item that is not kept, since what is secret in it could not be taken out.
-    fn withhold(&mut self, item: &Item, why: String, took: Duration) -> Result<DraftArtifact> {
-        let status = ArtifactStatus::Redacted;
+    /// Writes that there is nothing of this name, and why; gives the artifact that says so where the
+    /// name can be one.
+    fn missing(
+        &mut self,
+        name: &str,
+        media_type: &str,
+        status: ArtifactStatus,
+        why: String,
+        took: Duration,
+    ) -> Option<DraftArtifact> {
+        let why = clipped(why);
+        self.failures += usize::from(status == ArtifactStatus::Failed);
         self.lines.push(json!({
-            "name": item.name,
+            "name": clipped(name.to_owned()),
             "status": status.as_str(),
             "reason": why,
             "took_ms": millis(took),
         }));
-        self.names.insert(item.name.clone());
-        let name = item.name.parse::<ArtifactName>()?;
-        DraftArtifact::missing(name, MEDIA_BYTES, status, Some(why))
+        let name = self.name(name).ok()?;
+        DraftArtifact::missing(name, media_type, status, Some(why)).ok()
     }
 
     fn status(&self, loaded: bool) -> Status {

@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
@@ -298,7 +299,7 @@ impl From<Environment> for &'static str {
 /// # Ok::<(), tintype::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Given")]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct CaptureConfig {
     mode: CaptureMode,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -461,81 +462,20 @@ impl CaptureConfig {
     }
 }
 
-/// A configuration as it is read, before it is known to fit together. What is left out is as in
-/// the default.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Given {
-    mode: CaptureMode,
-    selector: Option<String>,
-    capture_html: bool,
-    capture_screenshot: bool,
-    capture_console: bool,
-    capture_network: bool,
-    deduplication_enabled: bool,
-    async_save: bool,
-    with: BTreeSet<PagePart>,
-    without: BTreeSet<PagePart>,
-    redact: bool,
-    mask: Vec<String>,
-    #[serde(rename = "time_box_ms", with = "millis")]
-    time_box: Duration,
-}
-
-impl Default for Given {
-    fn default() -> Self {
-        let CaptureConfig {
-            mode,
-            selector,
-            capture_html,
-            capture_screenshot,
-            capture_console,
-            capture_network,
-            deduplication_enabled,
-            async_save,
-            with,
-            without,
-            redact,
-            mask,
-            time_box,
-        } = CaptureConfig::default();
-        Given {
-            mode,
-            selector,
-            capture_html,
-            capture_screenshot,
-            capture_console,
-            capture_network,
-            deduplication_enabled,
-            async_save,
-            with,
-            without,
-            redact,
-            mask,
-            time_box,
-        }
+// serde derives functions of these names, which know nothing of what is asked of a configuration.
+impl Serialize for CaptureConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        CaptureConfig::serialize(self, serializer)
     }
 }
 
-impl TryFrom<Given> for CaptureConfig {
-    type Error = Error;
-
-    fn try_from(given: Given) -> Result<Self> {
-        let checked = CaptureConfig::new(given.mode, given.selector.as_deref())?;
-        Ok(CaptureConfig {
-            capture_html: given.capture_html,
-            capture_screenshot: given.capture_screenshot,
-            capture_console: given.capture_console,
-            capture_network: given.capture_network,
-            deduplication_enabled: given.deduplication_enabled,
-            async_save: given.async_save,
-            with: given.with,
-            without: given.without,
-            redact: given.redact,
-            mask: given.mask,
-            time_box: given.time_box,
-            ..checked
-        })
+/// What is left out is as in the default; an unknown name is an error, and so is what
+/// [`CaptureConfig::new`] refuses.
+impl<'de> Deserialize<'de> for CaptureConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let given = CaptureConfig::deserialize(deserializer)?;
+        CaptureConfig::new(given.mode, given.selector.as_deref()).map_err(D::Error::custom)?;
+        Ok(given)
     }
 }
 

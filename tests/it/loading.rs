@@ -56,9 +56,13 @@ fn waits(waits: &[&str], wait_ms: u64) -> PageOptions {
 }
 
 /// Opens the only page of a site; gives the facts, and whether the last wait was met.
-fn waited(body: &'static str, options: &PageOptions) -> (ChromePage, Facts, bool) {
+fn waited(
+    browser: &Browser,
+    body: &'static str,
+    options: &PageOptions,
+) -> (ChromePage, Facts, bool) {
     let site = page_of(body);
-    let mut page = shared().open_with(&site.url("/"), options).unwrap();
+    let mut page = browser.open_with(&site.url("/"), options).unwrap();
     let facts = page.facts();
     let met = facts.waits.last().unwrap().met;
     (page, facts, met)
@@ -161,7 +165,9 @@ fn what_can_not_be_chosen_is_refused_by_its_value_before_anything_is_asked_for()
 
 #[test]
 fn an_element_that_comes_late_is_waited_for_and_so_is_one_that_goes() {
+    let browser = shared();
     let (mut page, facts, met) = waited(
+        &browser,
         "<p class=spinner>wait<script>setTimeout(() => { \
          document.querySelector('.spinner').outerHTML = '<b class=price>12</b>' }, 300)</script>",
         &waits(&["load", "selector:b.price", "gone:.spinner"], 10_000),
@@ -188,6 +194,7 @@ fn a_selector_is_looked_for_on_in_the_page_that_takes_the_place_of_the_first() {
 #[test]
 fn the_network_is_quiet_when_requests_have_ended_and_streams_do_not_count() {
     let (_, facts, met) = waited(
+        &shared(),
         "<script>new EventSource('/stuck'); new WebSocket('ws://127.0.0.1:1/'); \
          navigator.sendBeacon('/stuck'); \
          let n = 0; (async () => { while (n < 5) { await fetch('/' + ++n); \
@@ -210,7 +217,8 @@ fn each_wait_that_fails_costs_its_time_and_never_the_capture() {
          setInterval(() => document.body.style.background = `rgb(${n++ % 256} 0 0)`, 5)</script>",
     );
     let watch = Stopwatch::start();
-    let mut page = shared().open_with(&site.url("/"), &options).unwrap();
+    let browser = shared();
+    let mut page = browser.open_with(&site.url("/"), &options).unwrap();
     let facts = page.facts();
     let met: Vec<bool> = facts.waits.iter().map(|wait| wait.met).collect();
     assert_eq!(met, [true, true, false, false, false, false, false, true], "{:?}", facts.waits);
@@ -227,6 +235,7 @@ fn each_wait_that_fails_costs_its_time_and_never_the_capture() {
 #[test]
 fn a_page_that_moves_for_a_while_is_waited_for_until_it_is_still() {
     let (_, facts, met) = waited(
+        &shared(),
         "<p>0</p><script>let n = 0; const t = setInterval(() => { \
          document.querySelector('p').textContent = ++n; if (n == 40) clearInterval(t) }, 10)\
          </script>",
@@ -239,19 +248,20 @@ fn a_page_that_moves_for_a_while_is_waited_for_until_it_is_still() {
 fn who_waits_for_the_html_alone_does_not_wait_for_what_it_names() {
     let options = waits(&["dom", "100ms"], 5_000);
     let watch = Stopwatch::start();
-    let (_, facts, met) = waited("<p>here<img src=/stuck>", &options);
+    let (_, facts, met) = waited(&shared(), "<p>here<img src=/stuck>", &options);
     assert!(met && facts.waits[1].met, "{facts:?}");
     assert!(facts.waits[2].took_ms >= 100);
     assert_eq!(facts.load, Load::Loaded);
     assert!(watch.elapsed() < Duration::from_secs(15));
     // And nobody at all is waited for where that is wanted.
-    let (_, facts, met) = waited("<p>here<img src=/stuck>", &waits(&[], 1));
+    let (_, facts, met) = waited(&shared(), "<p>here<img src=/stuck>", &waits(&[], 1));
     assert!(met && facts.waits.len() == 1 && facts.load == Load::Loaded, "{facts:?}");
 }
 
 #[test]
 fn a_script_that_never_ends_keeps_no_wait_from_ending() {
     let (_, facts, _) = waited(
+        &shared(),
         "<p>here<script>onload = () => setTimeout(() => { for (;;); }, 0)</script>",
         &waits(&["load", "selector:.nowhere", "frames"], 300),
     );

@@ -32,7 +32,8 @@ impl Place {
             true => folder.path().join("tintype"),
             false => TINTYPE.into(),
         };
-        if is_root {
+        // A copy can't be run as long as a process that was started meanwhile has it open.
+        if is_root && fs::hard_link(TINTYPE, &command).is_err() {
             fs::copy(TINTYPE, &command).unwrap();
         }
         let place = Place { folder, command, is_root };

@@ -333,7 +333,7 @@ fn of_a_thousand_secrets_on_a_page_none_comes_into_the_store() {
         let seen: BTreeSet<&String> = seen.collect();
         // Not all: Chromium keeps some 180 cookies of a site, and of so many requests only the first and
         // the last are kept.
-        assert!(seen.len() >= 20, "{kind:?}: {} without redaction", seen.len());
+        assert!(seen.len() >= 10, "{kind:?}: {} without redaction", seen.len());
     }
     let on_the_wire = {
         let wire = wire.lock().unwrap();

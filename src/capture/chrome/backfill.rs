@@ -8,10 +8,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cdp::{Cdp, PAGE};
-use super::world::{evaluate, frames};
+use super::world::{evaluate, frames, member};
 use crate::capture::Fault;
 use crate::format::har::Backfill;
 use crate::format::har::resources::FrameRecord;
@@ -54,7 +54,7 @@ fn records(cdp: &mut dyn Cdp, session: &str, within: Duration) -> Result<Vec<Fra
     for frame in frames(&tree["frameTree"]).into_iter().take(FRAMES_MAX) {
         let own = &frame["frame"];
         let id = own["id"].as_str().unwrap_or_default().to_owned();
-        let mut told = match evaluate(cdp, session, &id, RECORD, watch.left_of(within)) {
+        let told = match evaluate(cdp, session, &id, RECORD, watch.left_of(within)) {
             Err(fault) if records.is_empty() => return Err(fault),
             // It may have gone meanwhile.
             told => told.unwrap_or_default(),
@@ -65,7 +65,10 @@ fn records(cdp: &mut dyn Cdp, session: &str, within: Duration) -> Result<Vec<Fra
         records.push(FrameRecord {
             frame: id,
             origin: told["origin"].as_f64().unwrap_or(0.0),
-            entries: told["entries"].take().as_array_mut().map(std::mem::take).unwrap_or_default(),
+            entries: match member(told, "entries") {
+                Value::Array(entries) => entries,
+                _ => Vec::new(),
+            },
             resources,
         });
     }
@@ -80,6 +83,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::thread;
 
+    use super::super::events::every;
     use super::*;
     use crate::capture::Taken;
     use crate::capture::chrome::bodies;
@@ -175,7 +179,7 @@ mod tests {
         assert_eq!(documents, 1);
 
         // What was said is said again.
-        let events: Vec<_> = late.events(0).into_iter().map(|it| it.event).collect();
+        let events: Vec<_> = late.events(0, &every).into_iter().map(|it| it.event).collect();
         let console = String::from_utf8(crate::format::console::lines(&events)).unwrap();
         assert!(console.contains("said before"), "{console}");
 
@@ -192,7 +196,7 @@ mod tests {
         assert_eq!(*hits.lock().unwrap(), before);
         // The requests that were blocked for that are known, so that no record has them.
         assert!(!ours.is_empty());
-        let events: Vec<_> = late.events(0).into_iter().map(|it| it.event).collect();
+        let events: Vec<_> = late.events(0, &every).into_iter().map(|it| it.event).collect();
         let foreign = Traffic::of(&events).har(&Default::default());
         for entry in foreign["log"]["entries"].as_array().unwrap() {
             assert!(ours.contains(entry["_requestId"].as_str().unwrap()), "{entry:#}");

@@ -320,15 +320,15 @@ fn cached(
         blocked.extend(manifests.filter_map(|it| it.as_str().map(str::to_owned)));
     }
     let urls: Vec<&String> = blocked.iter().collect();
-    let last = cdp.events(0).last().map_or(0, |numbered| numbered.seq);
+    let last = cdp.last();
     cdp.call("Network.setBlockedURLs", json!({ "urls": urls }), watch.left_of(within))?;
     let asked = json!({ "frameId": document["id"], "url": document["url"] });
     let answer = cdp.call("Page.getResourceContent", asked, watch.left_of(within));
     cdp.call("Network.setBlockedURLs", json!({ "urls": [] }), BODY_CALL_MAX)?;
-    for numbered in cdp.events(last) {
+    for numbered in cdp.events(last, &|method| method == "Network.requestWillBeSent") {
         let params = &numbered.event.params;
         let url = params["request"]["url"].as_str().unwrap_or_default();
-        if numbered.event.method == "Network.requestWillBeSent" && blocked.contains(url) {
+        if blocked.contains(url) {
             ours.extend(params["requestId"].as_str().map(str::to_owned));
         }
     }

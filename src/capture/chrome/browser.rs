@@ -106,7 +106,8 @@ impl Browser {
         .map(Arc::new)
     }
 
-    /// Opens an address in a page of its own and waits until it has loaded.
+    /// Opens an address in a page of its own and waits until it has loaded. The page is of no use any
+    /// more when the browser has been dropped.
     ///
     /// A page that does not load is a page that says so in its [facts](crate::capture::Facts). Fails
     /// where the address is none of `http` or `https`, and where the browser is gone and can't be had

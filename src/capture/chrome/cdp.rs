@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::events::Numbered;
+use super::inbox::{Inbox, Reflex};
 use crate::capture::Fault;
-use crate::format::protocol::ProtocolEvent;
 
 /// The session of the page itself. Frames in processes of their own and workers have others.
 pub(super) const PAGE: &str = "";
@@ -14,6 +15,9 @@ pub(super) const PAGE: &str = "";
 pub(super) trait Cdp: Send {
     /// What it goes through: `direct`, `crate`, `replay`.
     fn channel(&self) -> &'static str;
+
+    /// What came in over it.
+    fn inbox(&self) -> &Inbox;
 
     /// Calls a method in a session and waits for its answer.
     fn call_in(
@@ -34,42 +38,30 @@ pub(super) trait Cdp: Send {
 
     /// Waits until an event is recorded that came after the one with this number. `Ok(false)` when
     /// the time is up.
-    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault>;
+    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault> {
+        self.inbox().wait_for_event(after, within)
+    }
 
     /// The events that are kept, from the one after this number on, in the order in which they
-    /// came.
-    fn events(&mut self, after: u64) -> Vec<Numbered>;
+    /// came; of those only the ones that are wanted, by the name of the method. The others are not
+    /// even read.
+    fn events(&mut self, after: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<Numbered> {
+        self.inbox().events(after, wanted)
+    }
 
     /// The number of the newest event; 0 where there was none.
-    fn last(&mut self) -> u64;
+    fn last(&self) -> u64 {
+        self.inbox().last()
+    }
 
     /// How many events were not kept, since there were too many.
-    fn dropped(&mut self) -> u64;
+    fn dropped(&self) -> u64 {
+        self.inbox().dropped()
+    }
 
     /// Does something each time that an event comes for which a reflex has an answer, also while
     /// something else is waited for: an open dialog holds up everything but its own end.
-    fn on(&mut self, reflex: Reflex);
-}
-
-/// What is called at once when an event comes; nothing for most.
-pub(super) type Reflex = Box<dyn FnMut(&ProtocolEvent) -> Vec<Call> + Send>;
-
-/// A call that nobody waits for.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Call {
-    /// In which session.
-    pub session: String,
-    /// What is called.
-    pub method: &'static str,
-    /// With what.
-    pub params: Value,
-}
-
-/// An event with its number. Numbers grow, from 1 on, over all sessions.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Numbered {
-    /// The number.
-    pub seq: u64,
-    /// The event.
-    pub event: ProtocolEvent,
+    fn on(&mut self, reflex: Reflex) {
+        self.inbox().on(reflex);
+    }
 }

@@ -11,9 +11,22 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::cdp::Numbered;
 use crate::format::protocol::{self, EVENTS_DROPPED, ProtocolEvent};
 use crate::model::time::Time;
+
+/// Every event is wanted.
+pub(super) fn every(_: &str) -> bool {
+    true
+}
+
+/// An event with its number. Numbers grow, from 1 on, over all sessions.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Numbered {
+    /// The number.
+    pub seq: u64,
+    /// The event.
+    pub event: ProtocolEvent,
+}
 
 /// How much of one kind of event is kept: so many bytes of the first, and of the last.
 struct Limits {
@@ -34,6 +47,8 @@ const EVENT_OVERHEAD: usize = 96;
 /// The most answers that are under way at once whose pieces are added up.
 const UNDER_WAY_MAX: usize = 1_000;
 
+/// That a piece of an answer came.
+const PIECE: &str = "Network.dataReceived";
 /// What marks the sizes of an answer that has not ended.
 pub(super) const UNDER_WAY: &str = "underWay";
 
@@ -137,14 +152,16 @@ impl Lane {
         self.last_dropped = Some((event.seq, event.at));
     }
 
-    /// What is kept of those after this number, with what stands for those that are not.
-    fn after(&self, seq: u64) -> impl Iterator<Item = Numbered> {
+    /// What is kept of those after this number and wanted, with what stands for those that are not
+    /// kept.
+    fn after(&self, seq: u64, wanted: &dyn Fn(&str) -> bool) -> impl Iterator<Item = Numbered> {
         let gap = self.last_dropped.filter(|(last, _)| *last > seq).map(|(last, at)| {
             let params = json!({ "kind": self.kind, "count": self.dropped });
             let (session, method) = (String::new(), EVENTS_DROPPED.to_owned());
             Numbered { seq: last, event: ProtocolEvent { at, session, method, params } }
         });
-        let kept = self.head.iter().chain(&self.tail).filter(move |kept| kept.seq > seq);
+        let kept = self.head.iter().chain(&self.tail);
+        let kept = kept.filter(move |kept| kept.seq > seq && wanted(&kept.method));
         kept.map(Kept::read).chain(gap)
     }
 }
@@ -178,7 +195,7 @@ impl EventLog {
     pub fn record(&mut self, at: Time, session: &str, method: &str, params: &str) {
         self.last += 1;
         match method {
-            "Network.dataReceived" if self.add_piece(at, session, params) => return,
+            PIECE if self.add_piece(at, session, params) => return,
             "Network.loadingFinished" | "Network.loadingFailed" => {
                 self.end_pieces(session, params);
             }
@@ -240,7 +257,7 @@ impl EventLog {
         let key = (Box::from(session), Box::from(id.as_ref()));
         if let Some(pieces) = self.under_way.remove(&key) {
             let told = pieces.told(&id).to_string();
-            self.keep(pieces.at, session, "Network.dataReceived", &told);
+            self.keep(pieces.at, session, PIECE, &told);
             // A number of its own.
             self.last += 1;
         }
@@ -260,19 +277,19 @@ impl EventLog {
         self.lanes().iter().map(|lane| lane.dropped).sum()
     }
 
-    /// The events that are kept, from the one after this number on; where some are not, an event
-    /// says how many. Pieces of answers that are under way come last.
-    pub fn after(&self, seq: u64) -> Vec<Numbered> {
+    /// The events that are kept, from the one after this number on, of those the wanted ones; where
+    /// some are not kept, an event says how many. Pieces of answers that are under way come last.
+    pub fn after(&self, seq: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<Numbered> {
         let mut events: Vec<Numbered> =
-            self.lanes().into_iter().flat_map(|lane| lane.after(seq)).collect();
+            self.lanes().into_iter().flat_map(|lane| lane.after(seq, wanted)).collect();
         events.sort_by_key(|numbered| numbered.seq);
-        if self.last > seq {
+        if self.last > seq && wanted(PIECE) {
             let pieces = self.under_way.iter().map(|((session, id), pieces)| Numbered {
                 seq: self.last,
                 event: ProtocolEvent {
                     at: pieces.at,
                     session: session.as_ref().to_owned(),
-                    method: "Network.dataReceived".to_owned(),
+                    method: PIECE.to_owned(),
                     params: {
                         let mut told = pieces.told(id);
                         // They are told again, with what comes until then.
@@ -292,8 +309,8 @@ mod tests {
     use super::*;
 
     fn numbers(log: &EventLog, method: &str) -> Vec<u64> {
-        let all = log.after(0);
-        all.iter().filter(|e| e.event.method == method).map(|e| e.seq).collect()
+        let of_it = log.after(0, &|name| name == method);
+        of_it.iter().filter(|e| e.event.method == method).map(|e| e.seq).collect()
     }
 
     #[test]
@@ -312,14 +329,14 @@ mod tests {
         assert!(log.said.head_bytes + log.said.tail_bytes <= 1024 * 1024);
 
         // What was left out is told where it was.
-        let all = log.after(0);
+        let all = log.after(0, &every);
         let at = all.iter().position(|it| it.event.method == EVENTS_DROPPED).unwrap();
         let params = json!({ "kind": "said", "count": log.dropped() });
         assert_eq!(all[at].event.params, params);
         let (head, tail) = (log.said.head.len(), log.said.tail.len());
         assert_eq!(all[at - 1].seq, 1 + head as u64);
         assert_eq!(all[at + 1].seq, 100_002 - tail as u64);
-        assert!(log.after(100_001).iter().all(|it| it.event.method != EVENTS_DROPPED));
+        assert!(log.after(100_001, &every).iter().all(|it| it.event.method != EVENTS_DROPPED));
     }
 
     #[test]
@@ -348,7 +365,7 @@ mod tests {
         }
         log.record(Time::MIN, "S", "Network.loadingFinished", r#"{"requestId":"1"}"#);
         log.record(Time::MIN, "S", "Network.loadingFailed", r#"{"requestId":"2"}"#);
-        let all = log.after(0);
+        let all = log.after(0, &every);
         let told: Vec<_> = all
             .iter()
             .map(|it| (it.seq, it.event.method.as_str(), it.event.params["dataLength"].as_u64()))
@@ -362,7 +379,7 @@ mod tests {
         ];
         assert_eq!(told, wanted);
         assert_eq!(all[0].event.session, "S");
-        assert!(log.after(log.last()).is_empty());
+        assert!(log.after(log.last(), &every).is_empty());
 
         // What never ends is not followed without end.
         for id in 0..2 * UNDER_WAY_MAX {
@@ -382,7 +399,7 @@ mod tests {
         assert_eq!((numbers(&log, "Network.x").len(), log.dropped()), (0, 5));
         assert_eq!(numbers(&log, EVENTS_DROPPED), [5]);
         log.record(Time::MIN, "S", "Network.x", "{}");
-        assert_eq!(log.after(5)[0].event.session, "S");
-        assert!(log.after(log.last()).is_empty());
+        assert_eq!(log.after(5, &every)[0].event.session, "S");
+        assert!(log.after(log.last(), &every).is_empty());
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cdp::{Call, Reflex};
+use super::inbox::{Call, Reflex};
 use super::lock::lock;
 use super::socket::Voice;
 use crate::capture::Blocked;

@@ -6,12 +6,25 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cdp::{Call, Numbered, Reflex};
-use super::events::EventLog;
+use super::events::{EventLog, Numbered};
 use super::lock::lock;
 use crate::capture::Fault;
 use crate::format::protocol::{self, ProtocolEvent};
 use crate::model::time::{Stopwatch, Time};
+
+/// What is called at once when an event comes; nothing for most.
+pub(super) type Reflex = Box<dyn FnMut(&ProtocolEvent) -> Vec<Call> + Send>;
+
+/// A call that nobody waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call {
+    /// In which session.
+    pub session: String,
+    /// What is called.
+    pub method: &'static str,
+    /// With what.
+    pub params: Value,
+}
 
 /// Answers for whoever waits, events for the [log](EventLog).
 #[derive(Default)]
@@ -106,9 +119,9 @@ impl Inbox {
         matches!(self.wait(within, |_| None::<()>), Err(Fault::Gone(_)))
     }
 
-    /// The events after this number.
-    pub fn events(&self, after: u64) -> Vec<Numbered> {
-        lock(&self.state).log.after(after)
+    /// The events after this number that are wanted.
+    pub fn events(&self, after: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<Numbered> {
+        lock(&self.state).log.after(after, wanted)
     }
 
     /// The number of the newest event.

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::cdp::PAGE;
+use super::events::every;
 use super::options::{PageOptions, WaitFor};
 use super::page::{ChromePage, HANG_AFTER};
-use super::world::WORLD;
+use super::world;
 use crate::capture::{Fault, Load, Wait, millis};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::time::{Clock, Stopwatch, SystemClock};
@@ -109,11 +111,13 @@ impl ChromePage {
                 _ => {}
             }
         }
+        // While there is a page that has them.
+        self.look_at_title();
     }
 
     /// Looks at the events that came since it was last called for what concerns loading.
     fn step(&mut self, progress: &mut Progress) {
-        let new = self.cdp.events(self.seen);
+        let new = self.cdp.events(self.seen, &every);
         for numbered in &new {
             self.seen = numbered.seq;
             let ProtocolEvent { method, params, session, .. } = &numbered.event;
@@ -235,8 +239,8 @@ impl ChromePage {
                 break;
             }
             let asked = json!({ "format": "png", "optimizeForSpeed": true });
-            let mut answer = self.cdp.call("Page.captureScreenshot", asked, left)?;
-            let picture = answer["data"].take();
+            let picture = self.cdp.call("Page.captureScreenshot", asked, left)?;
+            let picture = world::member(picture, "data");
             if picture.is_string() && picture == last {
                 return Ok(true);
             }
@@ -280,17 +284,7 @@ impl ChromePage {
 
     /// Evaluates a script in a world of our own, and stops what keeps the page from it.
     fn evaluate(&mut self, script: &str) -> Result<Value, Fault> {
-        let asked = json!({ "frameId": self.frame, "worldName": WORLD });
-        let answer =
-            self.cdp.call("Page.createIsolatedWorld", asked, HANG_AFTER).and_then(|world| {
-                let asked = json!({
-                    "expression": script,
-                    "contextId": world["executionContextId"],
-                    "awaitPromise": true,
-                    "returnByValue": true,
-                });
-                self.cdp.call("Runtime.evaluate", asked, HANG_AFTER)
-            });
+        let answer = world::run(&mut *self.cdp, PAGE, &self.frame, script, HANG_AFTER);
         if matches!(answer, Err(Fault::TimedOut { .. })) {
             self.stop_script();
         }
@@ -300,7 +294,8 @@ impl ChromePage {
     /// Brings up to date what the facts say of the answer that the page was made from, and of where
     /// the page led.
     pub(super) fn look_after(&mut self) {
-        let events = self.cdp.events(0);
+        let wanted = ["Page.windowOpen", "Network.responseReceived", "Network.webSocketCreated"];
+        let events = self.cdp.events(0, &|method| wanted.contains(&method));
         let events: Vec<ProtocolEvent> = events.into_iter().map(|one| one.event).collect();
         let opened = events.iter().filter(|event| event.method == "Page.windowOpen");
         self.facts.popups = opened.count() as u64;

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cdp::{Call, Cdp, PAGE};
+use super::cdp::{Cdp, PAGE};
 use super::guard::Guard;
+use super::inbox::Call;
 use super::lock::lock;
 use super::parts::{self, Seen, Subject};
 use super::replay::{Head, Lines, Recorded, Replay};
 use super::running::Running;
 use super::sessions::{Sessions, auto_attach};
+use super::world::member;
 use super::{backfill, bodies};
 use crate::capture::{Facts, Fault, Load, Page, Taken, Viewport};
 use crate::format::console;
-use crate::format::har::{Backfill, Body, HarPage, Traffic};
+use crate::format::har::{self, Backfill, Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
@@ -46,8 +48,8 @@ impl Tab {
     /// tab in the background would not paint.
     pub(super) fn open(running: &Arc<Running>, within: Duration) -> Result<Self, Fault> {
         let call = |method: &str, params: Value| running.link().ask(PAGE, method, &params, within);
-        let mut made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
-        let context = made["browserContextId"].take();
+        let made = call("Target.createBrowserContext", json!({ "disposeOnDetach": true }))?;
+        let context = member(made, "browserContextId");
         let mut tab = Tab { running: Arc::clone(running), context, target: String::new() };
         running.note_context(tab.context.as_str().unwrap_or_default(), true);
         let deny = json!({ "behavior": "deny", "browserContextId": tab.context });
@@ -315,8 +317,9 @@ impl ChromePage {
         taken
     }
 
-    fn events(&mut self) -> Vec<ProtocolEvent> {
-        let events = self.cdp.events(0).into_iter().map(|numbered| numbered.event);
+    /// The events that are wanted, without those that were made for a capture's sake.
+    fn events(&mut self, wanted: fn(&str) -> bool) -> Vec<ProtocolEvent> {
+        let events = self.cdp.events(0, &wanted).into_iter().map(|numbered| numbered.event);
         let is_ours = |event: &ProtocolEvent| {
             event.params["requestId"].as_str().is_some_and(|id| self.ours.contains(id))
         };
@@ -334,9 +337,23 @@ impl ChromePage {
         }
     }
 
+    /// Asks for address and title, which the browser knows without the page, as long as it has one.
+    pub(super) fn look_at_title(&mut self) {
+        if self.facts.load == Load::Failed {
+            return;
+        }
+        let asked = self.cdp.call("Page.getNavigationHistory", json!({}), FACTS_CALL_MAX);
+        let Ok(history) = asked else { return };
+        let at = history["currentIndex"].as_u64().and_then(|at| usize::try_from(at).ok());
+        let entry = &history["entries"][at.unwrap_or(usize::MAX)];
+        let text = |name: &str| entry[name].as_str().map(str::to_owned);
+        self.facts.final_url = text("url").or(self.facts.final_url.take());
+        self.facts.title = text("title").or(self.facts.title.take());
+    }
+
     fn har(&mut self, within: Duration) -> Vec<u8> {
         let facts = self.facts();
-        let traffic = Traffic::of(&self.events());
+        let traffic = Traffic::of(&self.events(har::reads));
         let within = within.min(POSTS_CALL_MAX);
         let page = HarPage {
             title: facts.title.filter(|title| !title.is_empty()).unwrap_or(facts.url),
@@ -350,7 +367,7 @@ impl ChromePage {
     }
 
     fn take_bodies(&mut self, within: Duration) -> Result<Taken, Fault> {
-        let answers = Traffic::of(&self.events()).answers();
+        let answers = Traffic::of(&self.events(har::reads)).answers();
         let taken = bodies::take(&mut *self.cdp, answers, within);
         self.bodies = taken.told;
         match (taken.items, taken.fault) {
@@ -372,15 +389,7 @@ impl Page for ChromePage {
         if self.facts.watched_since.is_some() {
             self.look();
         }
-        let failed = self.facts.load == Load::Failed;
-        let history = self.cdp.call("Page.getNavigationHistory", json!({}), FACTS_CALL_MAX);
-        if !failed && let Ok(history) = history {
-            let at = history["currentIndex"].as_u64().and_then(|at| usize::try_from(at).ok());
-            let entry = &history["entries"][at.unwrap_or(usize::MAX)];
-            let text = |name: &str| entry[name].as_str().map(str::to_owned);
-            self.facts.final_url = text("url").or(self.facts.final_url.take());
-            self.facts.title = text("title").or(self.facts.title.take());
-        }
+        self.look_at_title();
         self.look_after();
         self.facts.events_dropped = self.cdp.dropped();
         self.facts.clone()
@@ -394,7 +403,7 @@ impl Page for ChromePage {
     ) -> Result<Taken, Fault> {
         match part {
             PagePart::Console => {
-                let lines = console::lines(&self.events());
+                let lines = console::lines(&self.events(console::reads));
                 if lines.is_empty() {
                     return Ok(Taken::Nothing("the page said nothing".to_owned()));
                 }

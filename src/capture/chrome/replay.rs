@@ -23,9 +23,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cdp::{Cdp, Numbered, Reflex};
-use super::events::UNDER_WAY;
-use super::inbox::Inbox;
+use super::cdp::Cdp;
+use super::events::{Numbered, UNDER_WAY, every};
+use super::inbox::{Inbox, Reflex};
 use super::lock::lock;
 use crate::capture::{Facts, Fault};
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Recorded {
 
     /// Writes down the events that came since it was last called.
     fn catch_up(&mut self) {
-        for Numbered { seq, event } in self.inner.events(self.seen) {
+        for Numbered { seq, event } in self.inner.events(self.seen, &every) {
             self.seen = seq;
             if event.params[UNDER_WAY] == true {
                 continue;
@@ -97,6 +97,10 @@ impl Recorded {
 impl Cdp for Recorded {
     fn channel(&self) -> &'static str {
         self.inner.channel()
+    }
+
+    fn inbox(&self) -> &Inbox {
+        self.inner.inbox()
     }
 
     fn call_in(
@@ -130,17 +134,9 @@ impl Cdp for Recorded {
         waited
     }
 
-    fn events(&mut self, after: u64) -> Vec<Numbered> {
+    fn events(&mut self, after: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<Numbered> {
         self.catch_up();
-        self.inner.events(after)
-    }
-
-    fn last(&mut self) -> u64 {
-        self.inner.last()
-    }
-
-    fn dropped(&mut self) -> u64 {
-        self.inner.dropped()
+        self.inner.events(after, wanted)
     }
 
     fn on(&mut self, reflex: Reflex) {
@@ -262,6 +258,10 @@ impl Cdp for Replay {
         "replay"
     }
 
+    fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
     fn call_in(
         &mut self,
         session: &str,
@@ -294,21 +294,5 @@ impl Cdp for Replay {
             self.play_to(self.at + next + 1);
         }
         self.inbox.wait_for_event(after, Duration::ZERO)
-    }
-
-    fn events(&mut self, after: u64) -> Vec<Numbered> {
-        self.inbox.events(after)
-    }
-
-    fn last(&mut self) -> u64 {
-        self.inbox.last()
-    }
-
-    fn dropped(&mut self) -> u64 {
-        self.inbox.dropped()
-    }
-
-    fn on(&mut self, reflex: Reflex) {
-        self.inbox.on(reflex);
     }
 }

@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::cdp::{Call, Cdp, PAGE};
+use super::cdp::{Cdp, PAGE};
 use super::connect::{self, Connected};
 use super::home::{self, Home};
+use super::inbox::Call;
 use super::launch::{Start, arguments, find, kill, no_browser, sandboxed, start};
 use super::lock::lock;
 use super::options::BrowserOptions;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::cdp::{Call, Reflex};
+use super::inbox::{Call, Reflex};
 use super::lock::lock;
 use crate::format::protocol::ProtocolEvent;
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 
-use super::cdp::{Cdp, Numbered, Reflex};
+use super::cdp::Cdp;
 use super::inbox::Inbox;
 use super::lock::lock;
 use crate::capture::Fault;
@@ -239,6 +239,10 @@ impl Cdp for Socket {
         "direct"
     }
 
+    fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
     fn call_in(
         &mut self,
         session: &str,
@@ -251,25 +255,5 @@ impl Cdp for Socket {
 
     fn send(&mut self, session: &str, method: &str, params: Value) -> Result<(), Fault> {
         self.tell(session, method, &params)
-    }
-
-    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault> {
-        self.inbox.wait_for_event(after, within)
-    }
-
-    fn events(&mut self, after: u64) -> Vec<Numbered> {
-        self.inbox.events(after)
-    }
-
-    fn last(&mut self) -> u64 {
-        self.inbox.last()
-    }
-
-    fn dropped(&mut self) -> u64 {
-        self.inbox.dropped()
-    }
-
-    fn on(&mut self, reflex: Reflex) {
-        self.inbox.on(reflex);
     }
 }

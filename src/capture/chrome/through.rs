@@ -19,8 +19,8 @@ use headless_chrome::protocol::cdp::types::{Event, Method};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cdp::{Cdp, Numbered, PAGE, Reflex};
-use super::inbox::Inbox;
+use super::cdp::{Cdp, PAGE};
+use super::inbox::{Inbox, Reflex};
 use crate::capture::Fault;
 use crate::model::time::{Clock, SystemClock};
 
@@ -72,6 +72,10 @@ impl Cdp for Through {
         "crate"
     }
 
+    fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
     fn call_in(
         &mut self,
         session: &str,
@@ -110,22 +114,7 @@ impl Cdp for Through {
         self.call_in(session, method, params, SEND_MAX).map(drop)
     }
 
-    fn wait(&mut self, after: u64, within: Duration) -> Result<bool, Fault> {
-        self.inbox.wait_for_event(after, within)
-    }
-
-    fn events(&mut self, after: u64) -> Vec<Numbered> {
-        self.inbox.events(after)
-    }
-
-    fn last(&mut self) -> u64 {
-        self.inbox.last()
-    }
-
-    fn dropped(&mut self) -> u64 {
-        self.inbox.dropped()
-    }
-
+    /// Nothing can be called at once on this way.
     fn on(&mut self, _: Reflex) {}
 }
 

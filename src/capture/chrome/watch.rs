@@ -102,29 +102,18 @@ impl ChromePage {
             page.facts.user_agent = version["userAgent"].as_str().map(str::to_owned);
             page.facts.browser = version["product"].as_str().map(str::to_owned);
         }
-        if let Ok(tree) = page.cdp.call("Page.getFrameTree", json!({}), ASK_MAX) {
-            let frame = &tree["frameTree"]["frame"];
-            page.frame = frame["id"].as_str().unwrap_or_default().to_owned();
-            page.loader = frame["loaderId"].as_str().unwrap_or_default().to_owned();
-        }
+        page.look_where();
         Ok(page)
     }
 
     /// Looks at a page that somebody else drives as it stands now: where it has gone, how large its
     /// window is.
     pub(super) fn look(&mut self) {
-        if let Ok(tree) = self.cdp.call("Page.getFrameTree", json!({}), ASK_MAX) {
-            let frame = &tree["frameTree"]["frame"];
-            self.frame = frame["id"].as_str().unwrap_or_default().to_owned();
-            self.loader = frame["loaderId"].as_str().unwrap_or_default().to_owned();
-            self.facts.url = frame["url"].as_str().unwrap_or_default().to_owned();
-        }
+        self.look_where();
         let loader = self.loader.clone();
-        let saw_it_asked_for = self.cdp.events(0).iter().any(|numbered| {
-            let event = &numbered.event;
-            event.method == "Network.requestWillBeSent"
-                && event.params["requestId"] == loader.as_str()
-        });
+        let asked_for = self.cdp.events(0, &|method| method == "Network.requestWillBeSent");
+        let saw_it_asked_for =
+            asked_for.iter().any(|one| one.event.params["requestId"] == loader.as_str());
         self.facts.watched_from_start = saw_it_asked_for;
         if !saw_it_asked_for && self.backfilled_of != loader {
             self.backfill(&[], self.facts.watched_since, ASK_MAX);
@@ -133,6 +122,16 @@ impl ChromePage {
         if let Some(viewport) = self.window() {
             self.viewport = viewport;
             self.facts.viewport = Some(viewport);
+        }
+    }
+
+    /// Looks at which document it shows now.
+    fn look_where(&mut self) {
+        if let Ok(tree) = self.cdp.call("Page.getFrameTree", json!({}), ASK_MAX) {
+            let frame = &tree["frameTree"]["frame"];
+            let text = |name: &str| frame[name].as_str().unwrap_or_default().to_owned();
+            (self.frame, self.loader) = (text("id"), text("loaderId"));
+            self.facts.url = text("url");
         }
     }
 

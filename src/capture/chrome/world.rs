@@ -9,31 +9,63 @@ use crate::capture::Fault;
 use crate::model::time::Stopwatch;
 
 /// The name of the world in which our scripts run, out of reach of the page's.
-pub(super) const WORLD: &str = "tintype";
+const WORLD: &str = "tintype";
+/// The most of an error's text that is kept, in characters.
+const ERROR_CHARS_MAX: usize = 500;
 
-/// Evaluates an expression in a frame, waits for what it promises, and gives its value as JSON.
+/// Takes a member out of what the browser answered; `null` where there is none, be it that the answer
+/// is no object.
+pub(super) fn member(mut answer: Value, name: &str) -> Value {
+    answer.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
+/// What is asked for the world of ours in a frame, which is made where there is none yet; the answer
+/// tells its `executionContextId`.
+pub(super) fn world_of(frame: &str) -> Value {
+    json!({ "frameId": frame, "worldName": WORLD })
+}
+
+/// What is asked to have a script's value as JSON; a promise is waited for.
+pub(super) fn value_of(script: &str) -> Value {
+    json!({ "expression": script, "awaitPromise": true, "returnByValue": true })
+}
+
+/// What a script came to, a remote object; [`Fault::Refused`] with the first line of the error where
+/// it threw.
+pub(super) fn answer_of(answer: Value) -> Result<Value, Fault> {
+    let thrown = &answer["exceptionDetails"];
+    if !thrown.is_object() {
+        return Ok(member(answer, "result"));
+    }
+    let text = thrown["exception"]["description"].as_str().or(thrown["text"].as_str());
+    let line = text.unwrap_or_default().lines().next().unwrap_or_default();
+    Err(Fault::Refused(line.chars().take(ERROR_CHARS_MAX).collect()))
+}
+
+/// Runs a script in a frame and gives what the browser answers, be it that the script threw.
+pub(super) fn run(
+    cdp: &mut dyn Cdp,
+    session: &str,
+    frame: &str,
+    script: &str,
+    within: Duration,
+) -> Result<Value, Fault> {
+    let watch = Stopwatch::start();
+    let world = cdp.call_in(session, "Page.createIsolatedWorld", world_of(frame), within)?;
+    let mut asked = value_of(script);
+    asked["contextId"] = member(world, "executionContextId");
+    cdp.call_in(session, "Runtime.evaluate", asked, watch.left_of(within))
+}
+
+/// Runs a script in a frame and gives its value.
 pub(super) fn evaluate(
     cdp: &mut dyn Cdp,
     session: &str,
     frame: &str,
-    expression: &str,
+    script: &str,
     within: Duration,
 ) -> Result<Value, Fault> {
-    let watch = Stopwatch::start();
-    let asked = json!({ "frameId": frame, "worldName": WORLD });
-    let world = cdp.call_in(session, "Page.createIsolatedWorld", asked, within)?;
-    let asked = json!({
-        "expression": expression,
-        "contextId": world["executionContextId"],
-        "awaitPromise": true,
-        "returnByValue": true,
-    });
-    let mut answer = cdp.call_in(session, "Runtime.evaluate", asked, watch.left_of(within))?;
-    if answer["exceptionDetails"].is_object() {
-        let text = answer["exceptionDetails"]["exception"]["description"].as_str();
-        return Err(Fault::Unfit(format!("an exception: {}", text.unwrap_or("?"))));
-    }
-    Ok(answer["result"]["value"].take())
+    Ok(member(answer_of(run(cdp, session, frame, script, within)?)?, "value"))
 }
 
 /// The frames of a tree of frames, each before those within it.

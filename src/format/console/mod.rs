@@ -37,6 +37,11 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// The most frames of a stack.
 const STACK_FRAMES_MAX: usize = 50;
 
+/// Whether events of this method are looked at.
+pub fn reads(method: &str) -> bool {
+    !method.starts_with("Network.")
+}
+
 /// Makes JSON Lines of the events that have something to say; nothing where none has.
 pub fn lines(events: &[ProtocolEvent]) -> Vec<u8> {
     let mut transcript = Transcript::default();

@@ -46,6 +46,11 @@ use crate::model::time::Time;
 /// The name of this program, as the creator of a HAR.
 pub(crate) const CREATOR: &str = "Tintype";
 
+/// Whether events of this method are looked at.
+pub fn reads(method: &str) -> bool {
+    ["Network.", "Page.", "PerformanceTimeline."].iter().any(|domain| method.starts_with(domain))
+}
+
 /// What is told about the page that the requests belong to, beside the events.
 #[derive(Debug, Clone, Default)]
 pub struct HarPage {

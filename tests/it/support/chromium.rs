@@ -1,6 +1,5 @@
 //! A browser for tests, and what is asked of a capture.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,34 +8,19 @@ use tintype::capture::redact::Redactor;
 use tintype::capture::{Page, draft_of};
 use tintype::{CaptureConfig, CaptureMode, Draft, DraftArtifact, PagePart};
 
+use super::browsers;
+pub use super::browsers::shared;
 use super::pages::Pages;
 
 /// Starts a browser that gives pages so long to load.
 pub fn launch_patient(load_timeout_ms: u64) -> Browser {
     let load_timeout = Duration::from_millis(load_timeout_ms);
-    match Browser::launch(BrowserOptions { load_timeout, ..BrowserOptions::default() }) {
-        Ok(browser) => browser,
-        Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),
-    }
+    browsers::launch(BrowserOptions { load_timeout, ..BrowserOptions::default() })
 }
 
 /// Starts a browser.
 pub fn launch() -> Browser {
-    match Browser::launch(BrowserOptions::default()) {
-        Ok(browser) => browser,
-        Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),
-    }
-}
-
-/// A browser that the tests share that run at the same time; the last one closes it.
-pub fn shared() -> Arc<Browser> {
-    static SHARED: Mutex<Weak<Browser>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.upgrade().unwrap_or_else(|| {
-        let browser = Arc::new(launch());
-        *shared = Arc::downgrade(&browser);
-        browser
-    })
+    browsers::launch(BrowserOptions::default())
 }
 
 /// A configuration that takes these parts alone.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::subject::Subject;
 use super::{frames, mask};
 use crate::capture::chrome::cdp::PAGE;
+use crate::capture::chrome::world::member;
 use crate::capture::{Fault, Taken};
 use crate::model::config::CaptureConfig;
 
@@ -19,8 +20,8 @@ const PDF_PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// Takes the page with its styles, pictures and frames as MHTML. It holds no script.
 pub(super) fn mhtml(page: &mut Subject<'_>) -> Result<Taken, Fault> {
     wake_frames(page)?;
-    let mut answer = page.call(PAGE, "Page.captureSnapshot", json!({ "format": "mhtml" }))?;
-    match answer["data"].take() {
+    let answer = page.call(PAGE, "Page.captureSnapshot", json!({ "format": "mhtml" }))?;
+    match member(answer, "data") {
         Value::String(text) if text.is_empty() => Err(Fault::Empty),
         Value::String(text) if text.len() > MHTML_BYTES_MAX => Err(Fault::TooLarge {
             what: "the MHTML in bytes",
@@ -44,7 +45,7 @@ fn print(page: &mut Subject<'_>) -> Result<Vec<u8>, Fault> {
         "preferCSSPageSize": true,
         "transferMode": "ReturnAsStream",
     });
-    let stream = page.call(PAGE, "Page.printToPDF", asked)?["stream"].take();
+    let stream = member(page.call(PAGE, "Page.printToPDF", asked)?, "stream");
     let read = read_all(page, &stream);
     page.cdp.send(PAGE, "IO.close", json!({ "handle": stream }))?;
     let pdf = read?;

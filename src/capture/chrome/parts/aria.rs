@@ -1,9 +1,11 @@
 //! The accessibility tree of the page, with its frames.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::frames::{self, FRAMES_MAX, Order};
-use super::mask::{self, Hidden};
+use super::mask::{self, Hidden, Roots};
 use super::subject::Subject;
 use crate::capture::{Fault, Item, Taken};
 use crate::format::aria::{self, AxDocument};
@@ -14,6 +16,7 @@ use crate::model::config::{CaptureConfig, PagePart};
 pub(super) fn take(page: &mut Subject<'_>, config: &CaptureConfig) -> Result<Taken, Fault> {
     let selectors = mask::selectors(config);
     let frames = frames::list(page, Order::OfDocument, FRAMES_MAX)?;
+    let mut closed: HashMap<&str, Result<Roots, Fault>> = HashMap::new();
     let mut documents: Vec<AxDocument> = Vec::new();
     // The place of each frame among the documents; not every frame has a tree.
     let mut places: Vec<Option<usize>> = vec![None; frames.len()];
@@ -23,7 +26,16 @@ pub(super) fn take(page: &mut Subject<'_>, config: &CaptureConfig) -> Result<Tak
         }
         let tree = page
             .call(&frame.session, "Accessibility.getFullAXTree", json!({ "frameId": frame.id }))
-            .and_then(|tree| Ok((tree, mask::hidden(page, frame, &selectors)?)));
+            .and_then(|tree| {
+                let closed = closed.entry(&frame.session).or_insert_with(|| {
+                    if selectors.is_empty() {
+                        return Ok(Roots::new());
+                    }
+                    mask::closed_roots_of(page, &frame.session, &frames)
+                });
+                let closed = closed.as_ref().map_err(Fault::clone)?;
+                Ok((tree, mask::hidden(page, frame, &selectors, closed)?))
+            });
         let (tree, hidden) = match tree {
             Ok(got) => got,
             Err(fault @ Fault::Gone(_)) => return Err(fault),

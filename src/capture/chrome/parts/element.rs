@@ -7,6 +7,7 @@ use super::picture::{self, Area};
 use super::subject::{Frame, Subject};
 use super::{html as document, mask};
 use crate::capture::chrome::cdp::PAGE;
+use crate::capture::chrome::world::member;
 use crate::capture::{Fault, Item, Taken};
 use crate::format::selector::shortened;
 use crate::model::config::{CaptureConfig, PagePart};
@@ -95,11 +96,11 @@ fn find(page: &mut Subject<'_>, config: &CaptureConfig) -> Result<Search, Fault>
         return Ok(Search::Nothing("no selector was given".to_owned()));
     };
     let root = frames::root(page)?;
-    let mut answer = page.run(&root, &format!("({FIND})({})", json!(shortened(selector))))?;
+    let answer = page.run(&root, &format!("({FIND})({})", json!(shortened(selector))))?;
     if let Some(why) = answer["refused"].as_str() {
         return Err(Fault::Refused(clipped(why)));
     }
-    let Value::Array(mut path) = answer["path"].take() else {
+    let Value::Array(mut path) = member(answer, "path") else {
         return Err(Fault::Unfit("no list of what was found".to_owned()));
     };
     for step in &mut path {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 use crate::capture::chrome::cdp::PAGE;
+use crate::capture::chrome::world::member;
 use crate::capture::{Fault, Taken};
 
 /// Takes the document as it stands: doctype, and shadow roots, open and closed, as declarative
@@ -27,7 +28,7 @@ pub(super) fn outer(
     mut node: Value,
 ) -> Result<String, Fault> {
     node["includeShadowDOM"] = true.into();
-    match page.call(session, "DOM.getOuterHTML", node)?["outerHTML"].take() {
+    match member(page.call(session, "DOM.getOuterHTML", node)?, "outerHTML") {
         Value::String(html) if !html.is_empty() => Ok(html),
         _ => Err(Fault::Empty),
     }

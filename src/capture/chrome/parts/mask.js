@@ -1,5 +1,5 @@
 // Paints over what the selectors find within a document or a shadow root, and within the open
-// shadow roots in it; takes the paint off again; or finds the elements.
+// shadow roots in it; takes the paint off again; finds the elements; or counts all that there are.
 //
 // The paint is a style sheet of the root's own, which fires no mutation, moves nothing, and goes
 // wherever the layout goes while a picture is taken. An element becomes a black box: black
@@ -43,6 +43,7 @@
     }
   };
 
+  if (verb === 'count') return roots.reduce((sum, root) => sum + root.querySelectorAll('*').length, 0);
   if (verb === 'find') return roots.flatMap(root => [...matched(root)]);
 
   if (verb === 'paint') {

@@ -17,7 +17,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::frames::{self, Order};
-use super::html;
 use super::subject::{Frame, Subject, told};
 use crate::capture::redact::SECRET_FIELDS;
 use crate::capture::{Fault, Taken};
@@ -31,8 +30,8 @@ const MASKED_FRAMES_MAX: usize = 400;
 const CLEAR_RESERVE: Duration = Duration::from_millis(300);
 /// How often a picture is taken of a page that changes while it is taken.
 const TRIES: usize = 3;
-/// How the HTML of a document shows that scripts of ours can't reach all of it.
-const CLOSED_ROOT: &str = "shadowrootmode=\"closed\"";
+/// Matches every element there is. A page that has this text in it is asked the long way.
+const EVERY_ELEMENT: &str = ":not(tintype-nothing)";
 /// The most elements whose values are left out of the tree, for each frame; beyond it all are.
 const HIDDEN_NODES_MAX: usize = 300;
 
@@ -43,7 +42,7 @@ pub(super) fn selectors(config: &CaptureConfig) -> Vec<&str> {
 }
 
 /// The closed shadow roots of each frame, by the frame's id, as objects in the world of ours.
-type Roots = HashMap<String, Vec<String>>;
+pub(super) type Roots = HashMap<String, Vec<String>>;
 
 /// What painting came to.
 #[derive(Default)]
@@ -159,39 +158,46 @@ fn in_frame(
 
 /// Finds the closed shadow roots of frames, as objects in the worlds of ours: no script can.
 fn closed_roots(page: &mut Subject<'_>, frames: &[Frame]) -> Result<Roots, Fault> {
+    let sessions: BTreeSet<&str> = frames.iter().map(|frame| frame.session.as_str()).collect();
     let mut roots = Roots::new();
-    let awake: Vec<&Frame> = frames.iter().filter(|frame| frame.fault.is_none()).collect();
-    let mut sessions: Vec<&str> = awake.iter().map(|frame| frame.session.as_str()).collect();
-    sessions.sort_unstable();
-    sessions.dedup();
     for session in sessions {
-        let here: Vec<&&Frame> = awake.iter().filter(|frame| frame.session == session).collect();
-        if let [only] = here.as_slice()
-            && !has_closed_roots(page, only)?
-        {
-            continue;
-        }
-        // A flat list of all nodes of the session's documents; the tree could be nested too deep.
-        let asked = json!({ "computedStyles": [] });
-        let snapshot = page.call(session, "DOMSnapshot.captureSnapshot", asked)?;
-        for frame in here {
-            for node in in_closed_roots(&snapshot, &frame.id) {
-                let node = resolved(page, frame, node)?;
-                let asked = json!({
-                    "objectId": node,
-                    "functionDeclaration": "function () { return this.getRootNode() }",
-                });
-                let answer = page.call(session, "Runtime.callFunctionOn", asked)?;
-                let root = answer["result"]["objectId"].as_str().unwrap_or_default().to_owned();
-                let asked = json!({ "objectId": root, "depth": -1, "pierce": true });
-                let described = page.call(session, "DOM.describeNode", asked)?;
-                let mut inner = Vec::new();
-                closed_within(&described["node"], &mut inner);
-                let all = roots.entry(frame.id.clone()).or_default();
-                all.push(root);
-                for node in inner {
-                    all.push(resolved(page, frame, node)?);
-                }
+        roots.extend(closed_roots_of(page, session, frames)?);
+    }
+    Ok(roots)
+}
+
+/// Finds the closed shadow roots of those frames that are of a session.
+pub(super) fn closed_roots_of(
+    page: &mut Subject<'_>,
+    session: &str,
+    frames: &[Frame],
+) -> Result<Roots, Fault> {
+    let mut roots = Roots::new();
+    let all: Vec<&Frame> = frames.iter().filter(|frame| frame.session == session).collect();
+    let awake: Vec<&Frame> = all.iter().copied().filter(|frame| frame.fault.is_none()).collect();
+    if awake.is_empty() || awake.len() == all.len() && !has_closed_roots(page, session, &awake)? {
+        return Ok(roots);
+    }
+    // A flat list of all nodes of the session's documents; the tree could be nested too deep.
+    let asked = json!({ "computedStyles": [] });
+    let snapshot = page.call(session, "DOMSnapshot.captureSnapshot", asked)?;
+    for frame in awake {
+        for node in in_closed_roots(&snapshot, &frame.id) {
+            let node = resolved(page, frame, node)?;
+            let asked = json!({
+                "objectId": node,
+                "functionDeclaration": "function () { return this.getRootNode() }",
+            });
+            let answer = page.call(session, "Runtime.callFunctionOn", asked)?;
+            let root = answer["result"]["objectId"].as_str().unwrap_or_default().to_owned();
+            let asked = json!({ "objectId": root, "depth": -1, "pierce": true });
+            let described = page.call(session, "DOM.describeNode", asked)?;
+            let mut inner = Vec::new();
+            closed_within(&described["node"], &mut inner);
+            let found = roots.entry(frame.id.clone()).or_default();
+            found.push(root);
+            for node in inner {
+                found.push(resolved(page, frame, node)?);
             }
         }
     }
@@ -206,15 +212,28 @@ fn resolved(page: &mut Subject<'_>, frame: &Frame, node: u64) -> Result<String, 
     object.map(str::to_owned).ok_or_else(|| Fault::Unfit("a node that is gone".to_owned()))
 }
 
-/// Whether a document has a closed shadow root: its HTML says so, in a fraction of the time that the
-/// list of nodes takes.
-fn has_closed_roots(page: &mut Subject<'_>, frame: &Frame) -> Result<bool, Fault> {
-    let Some(document) = page.object(frame, "document")? else { return Ok(false) };
-    match html::outer(page, &frame.session, json!({ "objectId": document })) {
-        Ok(html) => Ok(html.contains(CLOSED_ROOT)),
-        Err(Fault::Empty) => Ok(false),
-        Err(fault) => Err(fault),
+/// Whether there are elements in closed shadow roots of all the documents of a session: the browser's
+/// own search finds them, and scripts don't. Both count in a fraction of the time that a list of the
+/// nodes takes.
+fn has_closed_roots(
+    page: &mut Subject<'_>,
+    session: &str,
+    frames: &[&Frame],
+) -> Result<bool, Fault> {
+    let mut reached = 0;
+    for frame in frames {
+        match page.run(frame, &format!("({MASK})(document, [], \"count\")")) {
+            Ok(count) => reached += count.as_u64().unwrap_or(0),
+            // Of a frame that no script runs in nothing is known.
+            Err(Fault::Refused(_)) => return Ok(true),
+            Err(fault) => return Err(fault),
+        }
     }
+    page.cdp.send(session, "DOM.enable", json!({}))?;
+    let found = page.call(session, "DOM.performSearch", json!({ "query": EVERY_ELEMENT }));
+    // What was found is forgotten with it; and from here on no change of the page is an event.
+    page.cdp.send(session, "DOM.disable", json!({}))?;
+    Ok(found?["resultCount"] != reached)
 }
 
 /// A node of each outermost closed shadow root of a frame, in what `DOMSnapshot` answered: it tells
@@ -274,6 +293,7 @@ pub(super) fn hidden(
     page: &mut Subject<'_>,
     frame: &Frame,
     selectors: &[&str],
+    closed: &Roots,
 ) -> Result<Hidden, Fault> {
     if selectors.is_empty() {
         return Ok(Hidden::Nodes(Vec::new()));
@@ -281,8 +301,7 @@ pub(super) fn hidden(
     let arguments = format!("{}, \"find\"", json!(selectors));
     let mut lists = Vec::new();
     lists.extend(page.object(frame, &format!("({MASK})(document, {arguments})"))?);
-    let closed = closed_roots(page, std::slice::from_ref(frame))?;
-    for root in closed.into_values().flatten() {
+    for root in closed.get(&frame.id).into_iter().flatten() {
         let asked = json!({
             "objectId": root,
             "functionDeclaration": format!("function () {{ return ({MASK})(this, {arguments}) }}"),

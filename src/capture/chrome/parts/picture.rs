@@ -182,9 +182,8 @@ fn with_layers(page: &mut Subject<'_>, area: Area) -> Result<(Vec<u8>, f64), Fau
     page.call(PAGE, "LayerTree.enable", json!({}))?;
     let png = region(page, area);
     page.cdp.send(PAGE, "LayerTree.disable", json!({}))?;
-    let events = page.cdp.events(before);
-    let trees = events.iter().filter(|one| one.event.method == "LayerTree.layerTreeDidChange");
-    let drawn = trees.map(|one| drawn(&one.event.params)).fold(0.0, f64::max);
+    let trees = page.cdp.events(before, &|method| method == "LayerTree.layerTreeDidChange");
+    let drawn = trees.iter().map(|one| drawn(&one.event.params)).fold(0.0, f64::max);
     Ok((png?, drawn * page.viewport.device_scale.powi(2)))
 }
 

@@ -8,17 +8,14 @@ use serde_json::{Value, json};
 
 use crate::capture::chrome::cdp::{Cdp, PAGE};
 use crate::capture::chrome::sessions::Sessions;
+use crate::capture::chrome::world::{answer_of, member, value_of, world_of};
 use crate::capture::{Fault, FrameFacts, Viewport};
 use crate::model::time::Stopwatch;
 
-/// The name of the world in which our scripts run, out of reach of the page's.
-const WORLD: &str = "tintype";
 /// A frame in a process of its own that does not answer for so long is taken to hang in a script.
 pub(super) const FRAME_HANGS_AFTER: Duration = Duration::from_millis(700);
 /// The longest that it is waited for a frame whose scripts were stopped.
 const FRAME_RESCUE_MAX: Duration = Duration::from_millis(300);
-/// The most of an error's text that is kept, in characters.
-const ERROR_CHARS_MAX: usize = 500;
 
 /// A document of the page.
 #[derive(Debug, Clone)]
@@ -114,9 +111,7 @@ impl Subject<'_> {
 
     /// Runs a script in a frame and gives what it comes to, which is JSON; a promise is waited for.
     pub fn run(&mut self, frame: &Frame, script: &str) -> Result<Value, Fault> {
-        let mut asked = json!({ "expression": script, "returnByValue": true });
-        asked["awaitPromise"] = true.into();
-        Ok(self.evaluate(frame, asked)?["value"].take())
+        Ok(member(self.evaluate(frame, value_of(script))?, "value"))
     }
 
     /// Runs a script in a frame and gives the id of the object that it comes to; none where that is
@@ -147,7 +142,7 @@ impl Subject<'_> {
             "functionDeclaration": function,
             "returnByValue": true,
         });
-        Ok(answer_of(self.call(session, "Runtime.callFunctionOn", asked)?)?["value"].take())
+        Ok(member(answer_of(self.call(session, "Runtime.callFunctionOn", asked)?)?, "value"))
     }
 
     /// The world of ours in a frame; it is made where there is none yet.
@@ -155,9 +150,9 @@ impl Subject<'_> {
         if let Some(world) = self.worlds.get(&frame.id) {
             return Ok(world.clone());
         }
-        let asked = json!({ "frameId": frame.id, "worldName": WORLD });
-        let mut made = self.call(&frame.session, "Page.createIsolatedWorld", asked)?;
-        let world = made["executionContextId"].take();
+        let asked = world_of(&frame.id);
+        let made = self.call(&frame.session, "Page.createIsolatedWorld", asked)?;
+        let world = member(made, "executionContextId");
         self.worlds.insert(frame.id.clone(), world.clone());
         Ok(world)
     }
@@ -185,15 +180,4 @@ impl Subject<'_> {
         });
         answer
     }
-}
-
-/// What a script came to; an error where it threw.
-fn answer_of(mut answer: Value) -> Result<Value, Fault> {
-    let thrown = &answer["exceptionDetails"];
-    if !thrown.is_object() {
-        return Ok(answer["result"].take());
-    }
-    let text = thrown["exception"]["description"].as_str().or(thrown["text"].as_str());
-    let line = text.unwrap_or_default().lines().next().unwrap_or_default();
-    Err(Fault::Refused(line.chars().take(ERROR_CHARS_MAX).collect()))
 }

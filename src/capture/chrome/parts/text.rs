@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::frames::{self, FRAMES_MAX, Order};
 use super::subject::Subject;
 use crate::capture::chrome::cdp::PAGE;
+use crate::capture::chrome::world::member;
 use crate::capture::{Fault, Item, Taken};
 use crate::model::config::PagePart;
 
@@ -26,11 +27,11 @@ pub(super) fn take(page: &mut Subject<'_>) -> Result<Taken, Fault> {
             continue;
         }
         match page.run(frame, &format!("({TEXT})({left})")) {
-            Ok(mut answer) => {
+            Ok(answer) => {
                 let units = answer["length"].as_u64().unwrap_or(0);
                 length += units;
                 left = left.saturating_sub(units);
-                if let Value::String(text) = answer["text"].take() {
+                if let Value::String(text) = member(answer, "text") {
                     texts.push(text);
                 }
             }
