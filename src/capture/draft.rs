@@ -17,20 +17,20 @@
 //! was found to be secret in one part is looked for in all of them. What can't be redacted is
 //! withheld, alone: a page is printed only where nothing that would be printed had to be taken out.
 
-use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::redact::{Redactions, Redactor, Seen};
-use super::{Facts, Fault, Item, Load, Page, Taken, millis};
+use super::ledger::{Ledger, clipped};
+use super::redact::{Looked, Redactions, Redactor, Seen};
+use super::taken::{Outcome, Parts, Step, guarded};
+use super::{Facts, Fault, Load, Page, millis};
 use crate::error::{Error, Result};
-use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_BYTES, MEDIA_JSON};
+use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_JSON};
 use crate::model::config::{CaptureConfig, FACTS, PagePart};
 use crate::model::id::ArtifactName;
-use crate::model::snapshot::{DeltaPolicy, Draft, Status};
+use crate::model::snapshot::{DeltaPolicy, Draft};
 use crate::model::time::Stopwatch;
 use crate::ops::monitor::CAPTURE_MS;
 
@@ -38,8 +38,8 @@ use crate::ops::monitor::CAPTURE_MS;
 /// (console, network), so that a page that eats all the time still leaves its evidence.
 const EVIDENCE_RESERVE_MAX: Duration = Duration::from_millis(500);
 
-/// The longest address, reason or description that is kept beside the artifacts, in bytes.
-const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// How often all that was taken is searched for what was secret elsewhere in it.
+const SEARCHES_MAX: usize = 6;
 
 /// Takes what `config` asks for of a page and adds it to a draft, which may say already where it
 /// belongs, when it was taken, and what else is known of it.
@@ -69,60 +69,53 @@ pub fn draft_of(
     if !config.deduplication_enabled {
         draft = draft.delta(DeltaPolicy::Never);
     }
-    let mut seen = Seen::default();
-    let mut steps: Vec<Step> = Vec::new();
-    for part in config.parts() {
-        let limit = match part.is_of_the_page() {
-            true => config.time_box.saturating_sub(reserve),
-            false => config.time_box,
-        };
-        let mut take = |part: PagePart, seen: &mut Seen| {
-            let step = Stopwatch::start();
-            let left = watch.left_of(limit).min(share(part, config.time_box));
-            let outcome = if part.is_of_the_page() && !loaded {
-                Outcome::missing(ArtifactStatus::Skipped, "the page did not load")
-            } else if left.is_zero() {
-                let why = format!("the time box of {} ms had run out", config.time_box.as_millis());
-                Outcome::missing(ArtifactStatus::Failed, why)
-            } else {
-                let taken =
-                    guarded(|| page.take(part, config, left)).unwrap_or(Err(Fault::Panicked));
-                outcome_of(part, taken, redactor, seen)
+    let (mut steps, mut seen) = thread::scope(|scope| {
+        let mut parts = Parts::new(scope, redactor);
+        for part in config.parts() {
+            let limit = match part.is_of_the_page() {
+                true => config.time_box.saturating_sub(reserve),
+                false => config.time_box,
             };
-            Step { part, outcome, took: step.elapsed(), asked: true }
-        };
-        if part == PagePart::Pdf && redactor.is_some() {
-            // What is printed can't be redacted, so what would be printed is looked at.
-            for look in LOOKED_AT {
-                if !steps.iter().any(|step| step.part == look) {
-                    let step = take(look, &mut seen);
-                    steps.push(Step { asked: false, ..step });
+            let mut take = |part: PagePart, asked: bool| {
+                let step = Stopwatch::start();
+                let left = watch.left_of(limit).min(share(part, config.time_box));
+                let outcome = if part.is_of_the_page() && !loaded {
+                    Outcome::missing(ArtifactStatus::Skipped, "the page did not load")
+                } else if left.is_zero() {
+                    let time_box = config.time_box.as_millis();
+                    let why = format!("the time box of {time_box} ms had run out");
+                    Outcome::missing(ArtifactStatus::Failed, why)
+                } else {
+                    let taken = guarded(|| page.take(part, config, left));
+                    Outcome::of(part, taken.unwrap_or(Err(Fault::Panicked)))
+                };
+                Step { part, outcome, took: step.elapsed(), asked }
+            };
+            if part == PagePart::Pdf && redactor.is_some() {
+                // What is printed can't be redacted, so what would be printed is looked at.
+                for look in LOOKED_AT {
+                    if !parts.has(look) {
+                        parts.add(take(look, false));
+                    }
+                }
+                if loaded && let Some(why) = shows_secrets(parts.redacted(), config) {
+                    let outcome = Outcome::missing(ArtifactStatus::Redacted, why);
+                    parts.add(Step { part, outcome, took: Duration::ZERO, asked: true });
+                    continue;
                 }
             }
-            if loaded && let Some(why) = shows_secrets(&steps, config) {
-                let outcome = Outcome::missing(ArtifactStatus::Redacted, why);
-                steps.push(Step { part, outcome, took: Duration::ZERO, asked: true });
-                continue;
-            }
+            parts.add(take(part, true));
         }
-        let step = take(part, &mut seen);
-        steps.push(step);
-    }
+        parts.end()
+    });
 
     let facts_watch = Stopwatch::start();
     // Asked for again: taking the parts may have changed them (rescues, dropped events).
     let facts = guarded(|| page.facts()).unwrap_or_default();
     let mut told = facts_told(&facts, config)?;
-    let mut facts_redactions = Redactions::default();
+    let mut redactions = Redactions::default();
     if let Some(redactor) = redactor {
-        redactor.value_seen(&mut told, &mut facts_redactions, &mut seen);
-        said_redacted(&mut draft, redactor, &mut seen);
-        // Now everything that is secret is known: what was a cookie in a header may stand in a text.
-        seen.settle();
-        for step in &mut steps {
-            look_again(step, redactor, &seen);
-        }
-        redactor.value_again(&mut told, &mut facts_redactions, &seen);
+        redact_all(&mut steps, &mut told, &mut draft, redactor, &mut redactions, &mut seen);
         if let Some(why) = shows_secrets(&steps, config) {
             for step in steps.iter_mut().filter(|step| step.part == PagePart::Pdf) {
                 if matches!(step.outcome, Outcome::Items(_)) {
@@ -132,9 +125,9 @@ pub fn draft_of(
         }
     }
 
-    let mut ledger = Ledger { redactions: facts_redactions, ..Ledger::default() };
+    let mut ledger = Ledger::new(redactions);
     for step in steps.into_iter().filter(|step| step.asked) {
-        for artifact in ledger.enter(step.part, step.outcome, step.took, redactor, &seen) {
+        for artifact in ledger.enter(step.part, step.outcome, step.took, redactor, &mut seen) {
             draft = draft.artifact(artifact.took(step.took));
         }
     }
@@ -189,109 +182,49 @@ fn shows_secrets(steps: &[Step], config: &CaptureConfig) -> Option<&'static str>
     None
 }
 
-/// Redacts what the caller says of the capture: a description may quote an error, and that an address.
-fn said_redacted(draft: &mut Draft, redactor: &Redactor, seen: &mut Seen) {
-    let mut redactions = Redactions::default();
-    if let Some(description) = &mut draft.description {
-        *description = redactor.text(description, &mut redactions);
-    }
-    let mut said = Value::Object(std::mem::take(&mut draft.user_info));
-    redactor.value_seen(&mut said, &mut redactions, seen);
-    if let Value::Object(said) = said {
-        draft.user_info = said;
-    }
-}
-
-/// Looks once more at what was taken, for what was secret elsewhere in the capture.
-fn look_again(step: &mut Step, redactor: &Redactor, seen: &Seen) {
-    let Outcome::Items(items) = &mut step.outcome else { return };
-    for kept in items.iter_mut().filter(|kept| kept.withheld.is_none()) {
-        let item = &mut kept.item;
-        let content = std::mem::take(&mut item.content);
-        let again = guarded(|| {
-            redactor.content_again(&item.media_type, content, &mut kept.redactions, seen)
-        });
-        match again {
-            Ok(Ok(content)) => item.content = content,
-            Ok(Err(why)) => kept.withheld = Some(why),
-            Err(_) => kept.withheld = Some(PANICKED.to_owned()),
-        }
-        redactor.value_again(&mut item.detail, &mut kept.redactions, seen);
-    }
-}
-
-/// One part, and what became of it.
-struct Step {
-    part: PagePart,
-    outcome: Outcome,
-    took: Duration,
-    /// Whether it was asked for, and not only looked at.
-    asked: bool,
-}
-
-/// What became of one part.
-enum Outcome {
-    Items(Vec<Kept>),
-    Missing(ArtifactStatus, String),
-}
-
-impl Outcome {
-    fn missing(status: ArtifactStatus, why: impl Into<String>) -> Self {
-        Outcome::Missing(status, why.into())
-    }
-}
-
-/// A piece of what was taken, redacted.
-struct Kept {
-    item: Item,
-    redactions: Redactions,
-    /// Why nothing of it is kept, where that is so.
-    withheld: Option<String>,
-}
-
-/// Why something is withheld that could not be redacted.
-const PANICKED: &str = "redacting it panicked, and nothing unredacted is kept";
-
-fn outcome_of(
-    part: PagePart,
-    taken: Result<Taken, Fault>,
-    redactor: Option<&Redactor>,
+/// Redacts what is told of the page and what the caller says of the capture, and all of that and what
+/// was taken until nothing secret of the one stands in the other: what was a cookie in a header may
+/// stand in a text.
+fn redact_all(
+    steps: &mut [Step],
+    told: &mut Value,
+    draft: &mut Draft,
+    redactor: &Redactor,
+    redactions: &mut Redactions,
     seen: &mut Seen,
-) -> Outcome {
-    let items = match taken {
-        Ok(Taken::Content(content)) => vec![Item {
-            name: part.artifact_name().to_owned(),
-            media_type: part.media_type().to_owned(),
-            content,
-            detail: Value::Null,
-        }],
-        Ok(Taken::Several(items)) => items,
-        Ok(Taken::Nothing(why)) => return Outcome::missing(ArtifactStatus::Empty, why),
-        Ok(Taken::Withheld(why)) => return Outcome::missing(ArtifactStatus::Redacted, why),
-        Err(fault) => return Outcome::missing(ArtifactStatus::Failed, fault.to_string()),
-    };
-    if items.is_empty() || items.iter().any(|item| item.content.is_empty()) {
-        return Outcome::missing(ArtifactStatus::Failed, Fault::Empty.to_string());
-    }
-    let mut kept = Vec::new();
-    for mut item in items {
-        let mut redactions = Redactions::default();
-        let mut withheld = None;
-        if let Some(redactor) = redactor {
-            let content = std::mem::take(&mut item.content);
-            let redacted =
-                guarded(|| redactor.content_seen(&item.media_type, content, &mut redactions, seen));
-            match redacted {
-                Ok(Ok(content)) => item.content = content,
-                Ok(Err(why)) => withheld = Some(why),
-                Err(_) => withheld = Some(PANICKED.to_owned()),
-            }
-            redactor.value_seen(&mut item.detail, &mut redactions, seen);
-            item.media_type = redactor.text(&item.media_type, &mut redactions);
+) {
+    // An error may be quoted, and that quotes an address.
+    let mut uncounted = Redactions::default();
+    let description = draft.description.take();
+    let description = description.map(|text| redactor.text(&text, &mut uncounted));
+    // What the caller says is not counted: it is not of the page.
+    let info = std::mem::take(&mut draft.user_info);
+    let mut said = json!({ "description": description, "info": info });
+    let (mut told_looked, mut said_looked) = (Looked::default(), Looked::default());
+    for _ in 0..SEARCHES_MAX {
+        let mut lacks = false;
+        if told_looked.lacks(seen) {
+            redactor.value_of(told, redactions, seen, &mut told_looked);
+            lacks = true;
         }
-        kept.push(Kept { item, redactions, withheld });
+        if said_looked.lacks(seen) {
+            redactor.value_of(&mut said, &mut uncounted, seen, &mut said_looked);
+            lacks = true;
+        }
+        for step in steps.iter_mut() {
+            if step.outcome.lacks(seen) {
+                step.outcome.redact(redactor, seen);
+                lacks = true;
+            }
+        }
+        if !lacks {
+            break;
+        }
     }
-    Outcome::Items(kept)
+    draft.description = said["description"].as_str().map(str::to_owned);
+    if let Value::Object(info) = said["info"].take() {
+        draft.user_info = info;
+    }
 }
 
 /// The most of the time box that one part may take, so that the first that hangs leaves time for
@@ -301,151 +234,6 @@ fn share(part: PagePart, time_box: Duration) -> Duration {
         PagePart::FullPng | PagePart::Console | PagePart::Network => time_box,
         PagePart::Html => time_box * 4 / 10,
         _ => time_box * 3 / 10,
-    }
-}
-
-/// Cuts a text that a page may have made as long as it likes.
-fn clipped(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        text.push('…');
-    }
-    text
-}
-
-/// Runs what a `Page` does, so that a mistake in it costs no more than this one thing.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Fault::Panicked)
-}
-
-/// What became of each part that was asked for.
-#[derive(Default)]
-struct Ledger {
-    lines: Vec<Value>,
-    names: BTreeSet<String>,
-    page_parts_asked: usize,
-    page_parts_had: usize,
-    failures: usize,
-    redactions: Redactions,
-}
-
-impl Ledger {
-    /// Writes what became of a part, and gives its artifacts.
-    fn enter(
-        &mut self,
-        part: PagePart,
-        outcome: Outcome,
-        took: Duration,
-        redactor: Option<&Redactor>,
-        seen: &Seen,
-    ) -> Vec<DraftArtifact> {
-        self.page_parts_asked += usize::from(part.is_of_the_page());
-        match outcome {
-            Outcome::Items(items) => {
-                self.page_parts_had += usize::from(part.is_of_the_page());
-                items.into_iter().filter_map(|kept| self.keep(kept, took)).collect()
-            }
-            Outcome::Missing(status, why) => {
-                let why = match redactor {
-                    Some(redactor) => redactor.text_again(&why, &mut self.redactions, seen),
-                    None => why,
-                };
-                let (name, media_type) = (part.artifact_name(), part.media_type());
-                if status == ArtifactStatus::Failed {
-                    log::warn!("capture: {name}: {}", clipped(why.clone()));
-                }
-                let missing = self.missing(name, media_type, status, why, took);
-                // That there was no frame and no body needs no artifact to say it.
-                let several = matches!(part, PagePart::Frames | PagePart::Bodies);
-                missing
-                    .filter(|_| !several || status != ArtifactStatus::Empty)
-                    .into_iter()
-                    .collect()
-            }
-        }
-    }
-
-    /// Writes that an item was taken, and gives its artifact.
-    fn keep(&mut self, kept: Kept, took: Duration) -> Option<DraftArtifact> {
-        let Kept { mut item, redactions, withheld } = kept;
-        if let Some(why) = withheld {
-            return self.missing(&item.name, MEDIA_BYTES, ArtifactStatus::Redacted, why, took);
-        }
-        let bytes = item.content.len();
-        let artifact = match self.artifact(&mut item) {
-            Ok(artifact) => artifact,
-            Err(why) => {
-                let failed = ArtifactStatus::Failed;
-                return self.missing(&item.name, MEDIA_BYTES, failed, why.to_string(), took);
-            }
-        };
-        let mut line = json!({
-            "name": item.name,
-            "status": ArtifactStatus::Stored.as_str(),
-            "bytes": bytes,
-            "took_ms": millis(took),
-        });
-        if !redactions.is_empty() {
-            line["redacted"] = json!(redactions);
-        }
-        if !item.detail.is_null() {
-            line["detail"] = item.detail;
-        }
-        self.lines.push(line);
-        self.redactions += redactions;
-        Some(artifact)
-    }
-
-    /// The artifact of an item; fails where its name is none or is taken.
-    fn artifact(&mut self, item: &mut Item) -> Result<DraftArtifact> {
-        let name = self.name(&item.name)?;
-        let content: Arc<[u8]> = std::mem::take(&mut item.content).into();
-        // A media type that a server made up is no reason to lose what it sent.
-        DraftArtifact::stored(name.clone(), item.media_type.as_str(), Arc::clone(&content))
-            .or_else(|_| DraftArtifact::stored(name, MEDIA_BYTES, content))
-    }
-
-    /// A name that no other artifact of this capture has.
-    fn name(&mut self, name: &str) -> Result<ArtifactName> {
-        let parsed = name.parse::<ArtifactName>()?;
-        if !self.names.insert(name.to_owned()) {
-            return Err(Error::invalid("artifact name", &parsed, "it is there twice"));
-        }
-        Ok(parsed)
-    }
-
-    /// Writes that there is nothing of this name, and why; gives the artifact that says so where the
-    /// name can be one.
-    fn missing(
-        &mut self,
-        name: &str,
-        media_type: &str,
-        status: ArtifactStatus,
-        why: String,
-        took: Duration,
-    ) -> Option<DraftArtifact> {
-        let why = clipped(why);
-        self.failures += usize::from(status == ArtifactStatus::Failed);
-        self.lines.push(json!({
-            "name": clipped(name.to_owned()),
-            "status": status.as_str(),
-            "reason": why,
-            "took_ms": millis(took),
-        }));
-        let name = self.name(name).ok()?;
-        DraftArtifact::missing(name, media_type, status, Some(why)).ok()
-    }
-
-    fn status(&self, loaded: bool) -> Status {
-        if !loaded {
-            Status::Failed
-        } else if self.page_parts_asked > 0 && self.page_parts_had == 0 {
-            Status::Minimal
-        } else if self.failures > 0 {
-            Status::Partial
-        } else {
-            Status::Complete
-        }
     }
 }
 

@@ -16,8 +16,10 @@ pub mod address;
 #[cfg(feature = "chrome")]
 pub mod chrome;
 mod draft;
+mod ledger;
 mod recorder;
 pub mod redact;
+mod taken;
 
 pub use draft::draft_of;
 pub use recorder::{Captured, Recorder};

@@ -55,7 +55,7 @@ pub struct Global {
     /// Print nothing but data and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell more on stderr; twice for even more
+    /// Tell more on stderr; twice for even more, three times for each call of the browser
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Colour the output

@@ -36,7 +36,8 @@ fn main() -> ExitCode {
         (true, _) => LevelFilter::Error,
         (_, 0) => LevelFilter::Warn,
         (_, 1) => LevelFilter::Info,
-        (_, _) => LevelFilter::Debug,
+        (_, 2) => LevelFilter::Debug,
+        (_, _) => LevelFilter::Trace,
     };
     env_logger::Builder::new()
         .filter_module("tintype", level)

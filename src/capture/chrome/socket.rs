@@ -22,7 +22,7 @@ use super::inbox::Inbox;
 use super::lock::lock;
 use crate::capture::Fault;
 use crate::format::protocol;
-use crate::model::time::{Clock, SystemClock};
+use crate::model::time::{Clock, Stopwatch, SystemClock};
 
 /// The largest message that is read. A picture of a page of the largest size that is taken is
 /// well below, in base64.
@@ -142,8 +142,13 @@ impl Socket {
             self.inbox.expect(writer.last_id + 1);
             writer.write(session, method, params)
         };
+        let watch = Stopwatch::start();
         match id {
-            Ok(id) => self.inbox.await_answer(id, within),
+            Ok(id) => {
+                let answer = self.inbox.await_answer(id, within);
+                log::trace!("capture: {method} took {} µs", watch.elapsed().as_micros());
+                answer
+            }
             Err(fault) => Err(self.inbox.ended().unwrap_or(fault)),
         }
     }

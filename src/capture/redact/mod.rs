@@ -160,47 +160,34 @@ impl Redactor {
         content: Vec<u8>,
         redactions: &mut Redactions,
     ) -> Result<Vec<u8>, String> {
-        self.content_in(media_type, content, Pass::new(self, redactions))
+        self.rounds(content, |content| Pass::new(self, redactions).content(media_type, content))
     }
 
-    /// Redacts content, and notes what was secret in it.
-    pub(super) fn content_seen(
+    /// Redacts content, and notes what was secret in it; from the second time on also by what was
+    /// secret elsewhere.
+    pub(super) fn content_of(
         &self,
         media_type: &str,
         content: Vec<u8>,
         redactions: &mut Redactions,
         seen: &mut Seen,
+        looked: &mut Looked,
     ) -> Result<Vec<u8>, String> {
-        let pass = Pass { noted: Some(seen), ..Pass::new(self, redactions) };
-        self.content_in(media_type, content, pass)
+        self.rounds(content, |content| {
+            let known = looked.next(seen);
+            let noted = Some(&mut *seen);
+            Pass { noted, known, ..Pass::new(self, redactions) }.content(media_type, content)
+        })
     }
 
-    /// Redacts content that is redacted, by what was secret elsewhere.
-    pub(super) fn content_again(
+    /// Redacts until there is nothing new.
+    fn rounds(
         &self,
-        media_type: &str,
-        content: Vec<u8>,
-        redactions: &mut Redactions,
-        seen: &Seen,
+        mut content: Vec<u8>,
+        mut redact: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, String>,
     ) -> Result<Vec<u8>, String> {
-        match seen.search.is_some() {
-            true => {
-                let pass = Pass { known: Some(seen), ..Pass::new(self, redactions) };
-                self.content_in(media_type, content, pass)
-            }
-            false => Ok(content),
-        }
-    }
-
-    fn content_in(
-        &self,
-        media_type: &str,
-        content: Vec<u8>,
-        mut pass: Pass,
-    ) -> Result<Vec<u8>, String> {
-        let mut content = content;
         for _ in 0..ROUNDS_MAX {
-            match pass.content(media_type, &content)? {
+            match redact(&content)? {
                 Some(redacted) => content = redacted,
                 None => break,
             }
@@ -213,14 +200,14 @@ impl Redactor {
         told(text, Pass::new(self, redactions), |pass, text| pass.string(text))
     }
 
-    /// Redacts a text, also by what was secret elsewhere.
-    pub(super) fn text_again(
+    /// Redacts a text, also by all that was seen to be secret.
+    pub(super) fn text_of(
         &self,
         text: &str,
         redactions: &mut Redactions,
-        seen: &Seen,
+        seen: &mut Seen,
     ) -> String {
-        let pass = Pass { known: Some(seen), ..Pass::new(self, redactions) };
+        let pass = Pass { known: seen.search(), ..Pass::new(self, redactions) };
         told(text, pass, |pass, text| pass.string(text))
     }
 
@@ -240,19 +227,36 @@ impl Redactor {
         Pass::new(self, redactions).value(value);
     }
 
-    /// Redacts a value, and notes what was secret in it.
-    pub(super) fn value_seen(
+    /// Redacts a value, and notes what was secret in it; from the second time on also by what was
+    /// secret elsewhere.
+    pub(super) fn value_of(
         &self,
         value: &mut Value,
         redactions: &mut Redactions,
         seen: &mut Seen,
+        looked: &mut Looked,
     ) {
-        Pass { noted: Some(seen), ..Pass::new(self, redactions) }.value(value);
+        let known = looked.next(seen);
+        Pass { noted: Some(seen), known, ..Pass::new(self, redactions) }.value(value);
+    }
+}
+
+/// How many of the secrets that were [seen](Seen) a content was searched for; nothing where it was not
+/// looked at yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Looked(Option<usize>);
+
+impl Looked {
+    /// Whether there are some that it was not searched for.
+    pub(super) fn lacks(self, seen: &Seen) -> bool {
+        self.0.is_none_or(|looked| looked < seen.values.len())
     }
 
-    /// Redacts a value, also by what was secret elsewhere.
-    pub(super) fn value_again(&self, value: &mut Value, redactions: &mut Redactions, seen: &Seen) {
-        Pass { known: Some(seen), ..Pass::new(self, redactions) }.value(value);
+    /// What to search for next: nothing the first time, since what rules find has its rule's name.
+    fn next(&mut self, seen: &mut Seen) -> Option<AhoCorasick> {
+        let known = self.0.and_then(|_| seen.search());
+        self.0 = Some(if known.is_some() { seen.values.len() } else { 0 });
+        known
     }
 }
 
@@ -279,8 +283,8 @@ impl Seen {
                     && stretch.iter().any(u8::is_ascii_alphabetic)
             }),
         };
-        if telling {
-            self.values.insert(secret.to_vec());
+        if telling && self.values.insert(secret.to_vec()) {
+            self.search = None;
             let plain = escape::decode(secret);
             if plain != secret {
                 self.values.insert(plain.into_owned());
@@ -288,15 +292,16 @@ impl Seen {
         }
     }
 
-    /// Ends the noting: what was noted can be looked for.
-    pub(super) fn settle(&mut self) {
-        if !self.values.is_empty() {
+    /// A search for all of them; nothing where there are none.
+    fn search(&mut self) -> Option<AhoCorasick> {
+        if self.search.is_none() && !self.values.is_empty() {
             // What can't be built is too large, which the limits above rule out.
             self.search = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
                 .build(&self.values)
                 .ok();
         }
+        self.search.clone()
     }
 }
 
@@ -322,8 +327,8 @@ struct Pass<'a> {
     redactions: &'a mut Redactions,
     /// Takes down what is secret.
     noted: Option<&'a mut Seen>,
-    /// What was secret elsewhere.
-    known: Option<&'a Seen>,
+    /// Looks for what was secret elsewhere.
+    known: Option<AhoCorasick>,
     depth: usize,
 }
 

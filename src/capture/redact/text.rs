@@ -92,7 +92,7 @@ impl Pass<'_> {
 
     /// Takes out what was secret elsewhere in the same capture.
     fn scan_for_known(&mut self, text: &[u8]) -> Option<Vec<u8>> {
-        let search = self.known?.search.as_ref()?;
+        let search = self.known.clone()?;
         let mut patches = Patches::default();
         for found in search.find_iter(text) {
             if let Some(token) = self.secret("seen", &text[found.range()]) {
