@@ -2,6 +2,7 @@
 
 pub mod aria;
 pub mod bsdiff;
+pub mod bundle;
 pub mod console;
 pub mod diff;
 pub mod entries;

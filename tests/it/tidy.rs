@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 34] = [
+const HOMES: [(&str, &[&str]); 35] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -38,6 +38,7 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
     ("sha2", &["src/format/pyjson.rs"]),
+    ("md5", &["src/format/bundle/"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
     ("r2d2", &["src/store/"]),
