@@ -8,6 +8,7 @@ pub mod diff;
 pub mod entries;
 pub mod export;
 pub mod har;
+pub mod hashes;
 pub mod image;
 pub mod mhtml;
 pub mod pickle;

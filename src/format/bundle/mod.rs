@@ -22,11 +22,11 @@
 pub mod path;
 mod write;
 
-use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::format::export;
+use crate::format::hashes;
 use crate::format::pyjson::{self, Kind, NameOrder, NotJson, PyJson, Value};
 use crate::model::artifact::ArtifactStatus;
 use crate::model::context::Context;
@@ -328,7 +328,7 @@ fn md5_of(root: Value<'_, '_>, order: NameOrder) -> String {
         text += &format!(", \"{name}\": {}", dumped(name));
     }
     text.push('}');
-    md5_hex(text.as_bytes())
+    hashes::md5(text.as_bytes())
 }
 
 /// The SHA-256 of the newer generation, as hex digits.
@@ -357,34 +357,5 @@ fn sha256_of(root: Value<'_, '_>, order: NameOrder, has_enum: bool) -> String {
         };
         members.push(format!("{}:{written}", dump(name)));
     }
-    pyjson::hex_sha256(format!("{{{}}}", members.join(",")).as_bytes())
-}
-
-/// The MD5 of bytes, as hex digits.
-pub fn md5_hex(bytes: &[u8]) -> String {
-    let mut hasher = Md5Hasher::default();
-    hasher.update(bytes);
-    hasher.finish()
-}
-
-/// An MD5 of what comes in pieces.
-#[derive(Clone, Default)]
-pub struct Md5Hasher(Md5);
-
-impl Md5Hasher {
-    /// Adds bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The MD5 of all of them, as hex digits.
-    pub fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl std::fmt::Debug for Md5Hasher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Md5Hasher")
-    }
+    hashes::sha256(format!("{{{}}}", members.join(",")).as_bytes())
 }
