@@ -14,4 +14,5 @@ pub mod mhtml;
 pub mod pickle;
 pub mod protocol;
 pub mod pyjson;
+pub mod registry;
 pub mod selector;
