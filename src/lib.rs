@@ -114,7 +114,7 @@ pub use model::keep::{Keep, Reason};
 pub use model::place::Place;
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
-pub use model::time::{Clock, SystemClock, Time};
+pub use model::time::{Clock, SystemClock, Time, Zone};
 pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.

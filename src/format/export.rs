@@ -398,7 +398,7 @@ pub(crate) fn fields(
 }
 
 /// A value that is kept as it is, or why not.
-fn exactly(value: Value<'_, '_>) -> Result<serde_json::Value, String> {
+pub(crate) fn exactly(value: Value<'_, '_>) -> Result<serde_json::Value, String> {
     let text = value.text();
     let is_kept =
         |text: &str| text != "-0" && (text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok());

@@ -52,6 +52,8 @@ pub struct Aside {
     pub path: String,
     /// Why it was not taken as a file.
     pub why: String,
+    /// Whether it is a link, so that nothing is missing but where it leads.
+    pub is_link: bool,
 }
 
 /// Why a file was not read.
@@ -169,7 +171,8 @@ impl Tree {
                     return Err(failed(source));
                 }
                 let path = tree.folder_path(FolderId(at as u32));
-                tree.asides.push(Aside { path, why: format!("a folder: {source}") });
+                let why = format!("a folder that can't be read: {source}");
+                tree.asides.push(Aside { path, why, is_link: false });
             }
             if tree.files.len() > FILES_MAX || tree.names.len() > NAMES_BYTES_MAX {
                 return Err(Error::TooLarge {
@@ -195,25 +198,25 @@ impl Tree {
         let mut listing = || -> io::Result<()> {
             for entry in std::fs::read_dir(self.root.join(&within))? {
                 let name = entry?.file_name();
-                let mut aside = |why: String| {
+                let mut aside = |why: String, is_link: bool| {
                     let path = text_of(within.join(&name).as_os_str());
-                    asides.push(Aside { path, why });
+                    asides.push(Aside { path, why, is_link });
                 };
                 let found = std::fs::symlink_metadata(self.root.join(&within).join(&name));
                 match found {
-                    Err(error) => aside(format!("it can't be looked at: {error}")),
+                    Err(error) => aside(format!("it can't be looked at: {error}"), false),
                     Ok(found) if own.iter().any(|own| own.is(&found)) => {}
                     Ok(_) if name.len() > room => {
-                        aside(format!("its path is longer than {PATH_BYTES_MAX} bytes"));
+                        aside(format!("its path is longer than {PATH_BYTES_MAX} bytes"), false);
                     }
                     Ok(found) if found.is_symlink() => {
-                        aside("a link, which is not followed".to_owned());
+                        aside("a link, which is not followed".to_owned(), true);
                     }
                     Ok(found) if found.is_dir() => folders.push(name),
                     Ok(found) if found.is_file() => {
                         files.push((name, found.len(), modified(&found)));
                     }
-                    Ok(_) => aside("neither a file nor a folder".to_owned()),
+                    Ok(_) => aside("neither a file nor a folder".to_owned(), false),
                 }
             }
             Ok(())

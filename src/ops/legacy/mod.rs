@@ -8,10 +8,13 @@
 
 pub mod declared;
 pub mod files;
+pub mod flat;
 pub mod found;
+pub mod look;
 
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Found, Kind};
+pub use crate::ops::legacy::look::{Candidates, Look};
 
 /// An old snapshot that a reader has seen, in few bytes: there may be very many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,70 +37,4 @@ pub trait Reader {
     ///
     /// What the error or the snapshot says is the same each time that it is read.
     fn read(&mut self, tree: &Tree, unit: Unit) -> Result<Found, String>;
-}
-
-/// What the beginning of each file shows, and which files a reader has taken.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    looks: Vec<Look>,
-}
-
-/// What the beginning of a file shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Look {
-    /// It can't be read.
-    Unread,
-    /// A reader has taken it.
-    Taken,
-    /// Nothing is in it.
-    Empty,
-    /// A JSON object with the members of a flat snapshot, with or without schema version.
-    Flat,
-    /// A JSON object with the members of a bundle's metadata.
-    BundleMetadata,
-    /// A JSON object with the members of a selector engine's snapshot.
-    Selector,
-    /// A JSON object that lists a selector engine's snapshots.
-    SelectorIndex,
-    /// A JSON object with the members of a browser session.
-    Session,
-    /// A JSON object with the member `snapshots`: the registry of a registry store.
-    Registry,
-    /// A JSON object with the members of one entry of such a registry.
-    RegistryEntry,
-    /// A JSON object with `data` and `metadata`.
-    Export,
-    /// Another JSON object, or a list.
-    Json,
-    /// HTML.
-    Html,
-    /// A PNG.
-    Png,
-    /// Something compressed with gzip.
-    Gzip,
-    /// An SQLite database.
-    Sqlite,
-    /// A pickle of protocol 2 or later.
-    Pickle,
-    /// Something else.
-    Other,
-}
-
-impl Candidates {
-    /// What a file looks like.
-    pub fn look(&self, file: FileId) -> Look {
-        self.looks.get(file.index()).copied().unwrap_or(Look::Other)
-    }
-
-    /// The files that look so and were not taken, in order.
-    pub fn like<'c>(&'c self, tree: &Tree, look: Look) -> impl Iterator<Item = FileId> + use<'c> {
-        tree.ids().filter(move |file| self.look(*file) == look)
-    }
-
-    /// Takes a file, so that no other reader looks at it.
-    pub fn take(&mut self, file: FileId) {
-        if let Some(look) = self.looks.get_mut(file.index()) {
-            *look = Look::Taken;
-        }
-    }
 }
