@@ -158,9 +158,9 @@ impl Pickle {
         &self.nodes[id]
     }
 
-    /// The type of the value in Python, with its module where it is none of Python's own.
-    pub fn type_name(&self) -> String {
-        let by = match self.node(self.root) {
+    /// The type of a value in Python, with its module where it is none of Python's own.
+    pub fn type_of(&self, id: Id) -> String {
+        let by = match self.node(id) {
             Node::None => return "NoneType".to_owned(),
             Node::Bool(_) => return "bool".to_owned(),
             Node::Int(_) => return "int".to_owned(),

@@ -42,7 +42,7 @@ impl Shape {
             Shape::Text => "str".to_owned(),
             Shape::Bytes => "bytes".to_owned(),
             Shape::Json { kind, .. } => json_type(*kind).to_owned(),
-            Shape::Pickle(pickle) => pickle.type_name(),
+            Shape::Pickle(pickle) => pickle.type_of(pickle.root()),
             Shape::Opaque(_) => "unknown".to_owned(),
         }
     }
@@ -104,8 +104,7 @@ fn raw(bytes: &[u8], entry: &Entry) -> Option<Shape> {
     }
     let in_memory = entry.size_bytes;
     // An empty dict or list has the same checksum as the text that it is written as.
-    let is_container =
-        matches!(bytes, b"{}" | b"[]") && !matches!(in_memory, Some(35 | 43 | 51));
+    let is_container = matches!(bytes, b"{}" | b"[]") && !matches!(in_memory, Some(35 | 43 | 51));
     if is_container {
         return None;
     }

@@ -7,10 +7,12 @@
 //! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
 
 pub mod declared;
+pub mod exports;
 pub mod files;
 pub mod flat;
 pub mod found;
 pub mod look;
+pub mod registry;
 
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Found, Kind};
