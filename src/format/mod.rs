@@ -2,6 +2,7 @@
 
 pub mod aria;
 pub mod bsdiff;
+pub mod bundle;
 pub mod console;
 pub mod diff;
 pub mod entries;
@@ -14,5 +15,6 @@ pub mod mhtml;
 pub mod pickle;
 pub mod protocol;
 pub mod pyjson;
+pub mod registry;
 pub mod selector;
 pub mod shape;

@@ -5,8 +5,8 @@
 //! or call it make a node here that says so: [`Node::Global`], [`Node::Made`]. What it comes to is a
 //! graph, since a list may hold itself and two places may hold the same list.
 //!
-//! **Invariant:** whatever the bytes, reading ends: each instruction is looked at once, makes at most
-//! one node, and takes no more memory than a constant times the bytes read.
+//! **Invariant:** whatever the bytes, reading ends: each instruction is looked at once and makes at
+//! most one node, and [`INSTRUCTIONS_MAX`] are carried out. What bytes stand in it is held once more.
 //!
 //! **Invariant:** the order of a dict is kept, and so are the digits of every number.
 //!
@@ -18,14 +18,23 @@
 //! ```
 
 mod render;
+mod repr;
+
+pub use render::Dumped;
+pub(crate) use render::name_of;
 
 use std::collections::HashMap;
 
 /// The most nodes of a pickle that are rendered. What is shared is rendered at each of its places, so a
 /// small pickle can be a huge tree.
 pub const RENDERED_MAX: usize = 1_000_000;
+/// The most bytes that a rendering takes, within one text: what is shared stands in it many times.
+pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The deepest that a rendering goes: what readers of JSON take.
 pub const RENDERED_DEPTH_MAX: usize = 100;
+/// The most instructions of a pickle that are carried out. Each makes one value at most, which takes
+/// some hundred bytes.
+pub const INSTRUCTIONS_MAX: usize = 4_000_000;
 /// The longest integer that is told in decimal digits, in bytes of its binary form. Longer ones take
 /// time that grows with their square.
 const INTEGER_BYTES_MAX: usize = 2_048;
@@ -149,6 +158,32 @@ impl Pickle {
         &self.nodes[id]
     }
 
+    /// The type of the value in Python, with its module where it is none of Python's own.
+    pub fn type_name(&self) -> String {
+        let by = match self.node(self.root) {
+            Node::None => return "NoneType".to_owned(),
+            Node::Bool(_) => return "bool".to_owned(),
+            Node::Int(_) => return "int".to_owned(),
+            Node::Float(_) => return "float".to_owned(),
+            Node::Bytes(_) => return "bytes".to_owned(),
+            Node::ByteArray(_) => return "bytearray".to_owned(),
+            Node::Text(_) => return "str".to_owned(),
+            Node::List(_) => return "list".to_owned(),
+            Node::Tuple(_) => return "tuple".to_owned(),
+            Node::Set(_) => return "set".to_owned(),
+            Node::FrozenSet(_) => return "frozenset".to_owned(),
+            Node::Dict(_) => return "dict".to_owned(),
+            Node::Global { .. } => return "type".to_owned(),
+            Node::Made(made) => made.by,
+            Node::Persistent(_) | Node::Extension(_) | Node::Buffer => return "unknown".to_owned(),
+        };
+        match self.node(by) {
+            Node::Global { module, name } if module == "builtins" => name.clone(),
+            Node::Global { module, name } => format!("{module}.{name}"),
+            _ => "unknown".to_owned(),
+        }
+    }
+
     /// The characters of a text; nothing where it is none, or has half a surrogate pair.
     pub fn text(&self, id: Id) -> Option<&str> {
         match self.node(id) {
@@ -190,7 +225,7 @@ impl<'b> Machine<'b> {
     }
 
     fn run(&mut self) -> Step<Id> {
-        loop {
+        for _ in 0..INSTRUCTIONS_MAX {
             self.began = self.at;
             let code = self.byte()?;
             if code == b'.' {
@@ -198,6 +233,7 @@ impl<'b> Machine<'b> {
             }
             self.step(code)?;
         }
+        self.wrong("more instructions than are carried out")
     }
 
     fn step(&mut self, code: u8) -> Step {
