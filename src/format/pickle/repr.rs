@@ -37,6 +37,7 @@ impl Pickle {
                 })
             })
         };
+        let is_member = || self.members(value).iter().any(|shown| is(shown.as_bytes()));
         let shown = || {
             [true, false].into_iter().any(|is_recent| {
                 self.repr_of(value, is_recent).is_some_and(|shown| is(shown.as_bytes()))
@@ -44,12 +45,53 @@ impl Pickle {
         };
         match verdict {
             Verdict::Matches => (Verdict::Matches, None),
-            _ if guessed() || shown() => (Verdict::Matches, None),
+            _ if guessed() || shown() || is_member() => (Verdict::Matches, None),
             Verdict::Differs => {
                 let found = json.map(|json| json.root().checksum(NameOrder::Texts));
                 (Verdict::Differs, found)
             }
             Verdict::Unknowable => (Verdict::Unknowable, None),
+        }
+    }
+
+    /// How a value may show itself that is a member of an enum: most are named after their values.
+    fn members(&self, value: Id) -> Vec<String> {
+        let Node::Made(made) = self.node(value) else { return Vec::new() };
+        let (Node::Global { name, .. }, Node::Tuple(arguments)) =
+            (self.node(made.by), self.node(made.arguments))
+        else {
+            return Vec::new();
+        };
+        let [member] = arguments.as_slice() else { return Vec::new() };
+        let Some(text) = self.text(*member) else { return Vec::new() };
+        let shown = quoted(text);
+        let plain = text.replace(['-', ' '], "_");
+        [plain.to_uppercase(), plain].map(|member| format!("<{name}.{member}: {shown}>")).into()
+    }
+
+    /// The type of a value in Python, with its module where it is none of Python's own.
+    pub fn type_of(&self, id: Id) -> String {
+        let by = match self.node(id) {
+            Node::None => return "NoneType".to_owned(),
+            Node::Bool(_) => return "bool".to_owned(),
+            Node::Int(_) => return "int".to_owned(),
+            Node::Float(_) => return "float".to_owned(),
+            Node::Bytes(_) => return "bytes".to_owned(),
+            Node::ByteArray(_) => return "bytearray".to_owned(),
+            Node::Text(_) => return "str".to_owned(),
+            Node::List(_) => return "list".to_owned(),
+            Node::Tuple(_) => return "tuple".to_owned(),
+            Node::Set(_) => return "set".to_owned(),
+            Node::FrozenSet(_) => return "frozenset".to_owned(),
+            Node::Dict(_) => return "dict".to_owned(),
+            Node::Global { .. } => return "type".to_owned(),
+            Node::Made(made) => made.by,
+            Node::Persistent(_) | Node::Extension(_) | Node::Buffer => return "unknown".to_owned(),
+        };
+        match self.node(by) {
+            Node::Global { module, name } if module == "builtins" => name.clone(),
+            Node::Global { module, name } => format!("{module}.{name}"),
+            _ => "unknown".to_owned(),
         }
     }
 

@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 use crate::model::time::Time;
 
@@ -46,7 +48,7 @@ impl FileId {
 pub struct FolderId(u32);
 
 /// Something in a folder that is no file to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Aside {
     /// Its path within the folder.
     pub path: String,

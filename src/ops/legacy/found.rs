@@ -9,7 +9,7 @@ use crate::codec::digest::Fields;
 use crate::error::Result;
 use crate::model::artifact::ArtifactStatus;
 use crate::model::context::{Context, PART_BYTES_MAX};
-use crate::model::id::{ArtifactName, Tag};
+use crate::model::id::{ArtifactName, BlobHash, Tag};
 use crate::model::snapshot::Status;
 use crate::model::time::Time;
 use crate::ops::legacy::declared::Declared;
@@ -185,20 +185,38 @@ pub struct Identity(pub [u8; 16]);
 impl Identity {
     /// The identity of a snapshot whose content has these hashes, in the order of its parts; none for
     /// a part without content.
-    pub fn of(found: &Found, hashes: &[Option<crate::model::id::BlobHash>]) -> Self {
+    pub fn of(found: &Found, hashes: &[Option<BlobHash>]) -> Self {
+        let names = found.parts.iter().map(|part| part.name.as_str());
+        let parts = names.zip(hashes.iter().copied()).collect();
+        Identity::made(found.kind.as_str(), &found.key, found.version.as_deref(), parts)
+    }
+
+    /// The identity of what these words and these hashes of artifacts tell.
+    pub(crate) fn made(
+        kind: &str,
+        key: &str,
+        version: Option<&str>,
+        mut parts: Vec<(&str, Option<BlobHash>)>,
+    ) -> Self {
+        parts.sort_unstable();
         let mut fields = Fields::new();
-        fields.text(found.kind.as_str()).text(&found.key).text_or_none(found.version.as_deref());
-        for (part, hash) in found.parts.iter().zip(hashes) {
-            fields.text(part.name.as_str());
-            fields.text_or_none(hash.map(|hash| hash.to_string()).as_deref());
+        fields.text(kind).text(key).text_or_none(version);
+        for (name, hash) in parts {
+            fields.text(name).text_or_none(hash.map(|hash| hash.to_string()).as_deref());
         }
         Identity(fields.digest())
     }
 
-    /// The low bits of it, for a version.
+    /// Some bits of it, for a version.
     pub(crate) fn salt(self, attempt: u32) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_le_bytes([a, b, c, d]).wrapping_add(attempt)
+    }
+
+    /// Other bits of it as a time shortly after 1970, for the version of what tells no time.
+    pub(crate) fn micros(self) -> i64 {
+        let [.., a, b, c, d] = self.0;
+        i64::from(u32::from_le_bytes([a, b, c, d]))
     }
 }
 

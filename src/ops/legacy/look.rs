@@ -13,8 +13,6 @@ const OBJECT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub enum Look {
     /// It can't be read.
     Unread,
-    /// A reader has taken it.
-    Taken,
     /// Nothing is in it.
     Empty,
     /// A JSON object with the members of a flat snapshot, with or without schema version.
@@ -53,6 +51,7 @@ pub enum Look {
 #[derive(Debug, Default)]
 pub struct Candidates {
     looks: Vec<Look>,
+    taken: Vec<bool>,
 }
 
 impl Candidates {
@@ -63,7 +62,7 @@ impl Candidates {
             looks.push(look(tree, file).unwrap_or(Look::Unread));
             told(looks.len() as u64);
         }
-        Candidates { looks }
+        Candidates { taken: vec![false; looks.len()], looks }
     }
 
     /// What a file looks like.
@@ -73,14 +72,20 @@ impl Candidates {
 
     /// The files that look so and were not taken, in order.
     pub fn like(&self, tree: &Tree, look: Look) -> Vec<FileId> {
-        tree.ids().filter(|file| self.look(*file) == look).collect()
+        let is_free = |file: &FileId| !self.is_taken(*file) && self.look(*file) == look;
+        tree.ids().filter(is_free).collect()
     }
 
     /// Takes a file, so that no other reader looks at it.
     pub fn take(&mut self, file: FileId) {
-        if let Some(look) = self.looks.get_mut(file.index()) {
-            *look = Look::Taken;
+        if let Some(taken) = self.taken.get_mut(file.index()) {
+            *taken = true;
         }
+    }
+
+    /// Whether a reader has taken a file.
+    pub fn is_taken(&self, file: FileId) -> bool {
+        self.taken.get(file.index()).copied().unwrap_or(false)
     }
 }
 

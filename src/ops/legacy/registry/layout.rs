@@ -256,7 +256,7 @@ impl<'t> Plan<'t> {
             [("data/current_data.json", "current data"), ("cache/cache.json", "cache")]
         {
             let found = tree.find(parent, path);
-            if let Some(file) = found.filter(|file| files.look(*file) != Look::Taken) {
+            if let Some(file) = found.filter(|file| !files.is_taken(*file)) {
                 self.jobs.push(Job::Beside { file, variant });
             }
         }
