@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
 
+pub mod bundles;
 pub mod declared;
 pub mod exports;
 pub mod files;

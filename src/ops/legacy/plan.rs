@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::error::Result;
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
+use crate::ops::legacy::bundles::BundleReader;
 use crate::ops::legacy::exports::ExportReader;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::flat::{self, FlatReader};

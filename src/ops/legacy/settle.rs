@@ -241,7 +241,7 @@ impl Settled {
                 return Err(Error::invalid("artifact", name, "its hash is not known"));
             }
         };
-        Ok(DraftArtifact { entries: part.entries, ..artifact })
+        Ok(DraftArtifact { entries: part.entries, took: part.took, ..artifact })
     }
 }
 
