@@ -104,8 +104,7 @@ fn raw(bytes: &[u8], entry: &Entry) -> Option<Shape> {
     }
     let in_memory = entry.size_bytes;
     // An empty dict or list has the same checksum as the text that it is written as.
-    let is_container =
-        matches!(bytes, b"{}" | b"[]") && !matches!(in_memory, Some(35 | 43 | 51));
+    let is_container = matches!(bytes, b"{}" | b"[]") && !matches!(in_memory, Some(35 | 43 | 51));
     if is_container {
         return None;
     }

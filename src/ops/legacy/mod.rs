@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
 
+pub mod adaptive;
 pub mod declared;
 pub mod files;
 pub mod flat;
@@ -16,6 +17,8 @@ mod names;
 pub mod plan;
 pub mod report;
 pub mod scan;
+pub mod selector_engine;
+pub mod session;
 pub mod settle;
 pub mod verify;
 

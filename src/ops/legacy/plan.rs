@@ -9,10 +9,13 @@ use serde_json::json;
 use crate::error::Result;
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
+use crate::ops::legacy::adaptive::AdaptiveReader;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::flat::{self, FlatReader};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::{Candidates, Look};
+use crate::ops::legacy::selector_engine::SelectorReader;
+use crate::ops::legacy::session::SessionReader;
 use crate::ops::legacy::{Reader, Unit};
 use crate::ops::progress::Progress;
 
@@ -46,8 +49,7 @@ impl Plan {
                 told("files looked at", done, total);
             }
         });
-        // Who comes first takes first.
-        let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(FlatReader)];
+        let mut readers = readers();
         let mut units = Vec::new();
         for (at, reader) in readers.iter_mut().enumerate() {
             let found = reader.scan(&tree, &mut looks);
@@ -101,6 +103,16 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// All readers. Who comes first takes first.
+fn readers() -> Vec<Box<dyn Reader>> {
+    vec![
+        Box::new(FlatReader),
+        Box::new(SelectorReader),
+        Box::new(SessionReader),
+        Box::new(AdaptiveReader::default()),
+    ]
 }
 
 /// Notes that the files of a snapshot are accounted for; gives those that were not before.
