@@ -17,4 +17,5 @@ pub mod protocol;
 pub mod pyjson;
 pub mod registry;
 pub mod selector;
+pub mod selector_engine;
 pub mod shape;

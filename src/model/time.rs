@@ -236,9 +236,10 @@ impl Time {
         Some((text.parse().ok()?, told))
     }
 
-    /// The moment so many seconds after 1970, to the microsecond; none for what is no moment.
+    /// The moment so many seconds after 1970, to the microsecond as Python's `round(seconds * 1e6)` gives
+    /// it; none for what is no moment.
     pub fn from_seconds(seconds: f64) -> Option<Time> {
-        let micros = (seconds * 1e6).round();
+        let micros = (seconds * 1e6).round_ties_even();
         let fits = micros >= MICROS_MIN as f64 && micros <= MICROS_MAX as f64;
         fits.then_some(Time(micros as i64))
     }

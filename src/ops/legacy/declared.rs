@@ -170,6 +170,11 @@ impl Declared {
         Some(Declared { artifact: artifact.to_owned(), algorithm, hash: hash.to_owned(), over })
     }
 
+    /// Whether it can be made again only of content that is held whole.
+    pub(crate) fn needs_whole(&self) -> bool {
+        self.algorithm != Algorithm::Sha256 || self.over != [Over::Bytes]
+    }
+
     /// Makes the hash again from the content of the artifact; none where there is no content.
     pub fn check(&self, content: Option<&[u8]>) -> Checked {
         let mut checked =

@@ -189,7 +189,7 @@ fn file_of(tree: &Tree, found: &mut Found, named: &Named) -> Result<FileId, Stri
         Ok(file) => Ok(file),
         Err(why) => {
             let file = tree.resolve_end(folder, &named.path).map_err(|_| why)?;
-            let note = format!("{} is at {}", short(&named.path), tree.path(file));
+            let note = format!("its file {} was found at {}", short(&named.path), tree.path(file));
             found.problems.push(note);
             Ok(file)
         }

@@ -151,4 +151,5 @@ pub(crate) fn of_object(members: &Members) -> Option<Look> {
             is_index.then_some(Look::SelectorIndex)
         })
         .or_else(|| (members.names == ["snapshots"]).then_some(Look::Registry))
+        .or_else(|| (members.names == ["session_id"] && members.whole).then_some(Look::Session))
 }

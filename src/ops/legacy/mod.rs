@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
 
+pub mod adaptive;
 pub mod bundles;
 pub mod declared;
 pub mod exports;
@@ -19,6 +20,8 @@ pub mod plan;
 pub mod registry;
 pub mod report;
 pub mod scan;
+pub mod selector_engine;
+pub mod session;
 pub mod settle;
 pub mod verify;
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::error::Result;
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
+use crate::ops::legacy::adaptive::AdaptiveReader;
 use crate::ops::legacy::bundles::BundleReader;
 use crate::ops::legacy::exports::ExportReader;
 use crate::ops::legacy::files::{FileId, Tree};
@@ -16,6 +17,8 @@ use crate::ops::legacy::flat::{self, FlatReader};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::{Candidates, Look};
 use crate::ops::legacy::registry::RegistryReader;
+use crate::ops::legacy::selector_engine::SelectorReader;
+use crate::ops::legacy::session::SessionReader;
 use crate::ops::legacy::{Reader, Unit};
 use crate::ops::progress::Progress;
 
@@ -49,10 +52,7 @@ impl Plan {
                 told("files looked at", done, total);
             }
         });
-        // Who comes first takes first.
-        // What belongs together by where it lies comes before what stands by itself.
-        let mut readers: Vec<Box<dyn Reader>> =
-            vec![Box::new(RegistryReader::default()), Box::new(FlatReader), Box::new(ExportReader)];
+        let mut readers = readers();
         let mut units = Vec::new();
         for (at, reader) in readers.iter_mut().enumerate() {
             let found = reader.scan(&tree, &mut looks);
@@ -106,6 +106,20 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// All readers. Who comes first takes first.
+fn readers() -> Vec<Box<dyn Reader>> {
+    vec![
+        // What belongs together by where it lies.
+        Box::new(RegistryReader::default()),
+        Box::new(BundleReader::default()),
+        Box::new(FlatReader),
+        Box::new(SelectorReader),
+        Box::new(SessionReader),
+        Box::new(AdaptiveReader::default()),
+        Box::new(ExportReader),
+    ]
 }
 
 /// Notes that the files of a snapshot are accounted for; gives those that were not before.
