@@ -22,6 +22,7 @@ use serde_json::{Map, json};
 
 use crate::codec::frame;
 use crate::error::{Corruption, Error, Result};
+use crate::format::pickle::{Id, Pickle};
 use crate::format::pyjson::{self, Kind, NameOrder, PyJson, Value, Verdict};
 use crate::model::artifact::{DraftArtifact, MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
 use crate::model::context::Context;
@@ -190,6 +191,15 @@ pub fn begins(bytes: &[u8]) -> bool {
 /// Whether a file that begins so is a pickle, Python's own form: of protocol 2 or later.
 pub fn begins_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, ..])
+}
+
+/// Where in a pickled export of a snapshot the value stands, and where the metadata; nothing where it is
+/// no export.
+pub fn in_pickle(pickle: &Pickle) -> Option<(Id, Id)> {
+    let (data, metadata) =
+        (pickle.get(pickle.root(), "data")?, pickle.get(pickle.root(), "metadata")?);
+    let has = |name: &str| pickle.get(metadata, name).is_some();
+    (has("version") || has("created_at")).then_some((data, metadata))
 }
 
 /// Reads the document of a snapshot.

@@ -158,32 +158,6 @@ impl Pickle {
         &self.nodes[id]
     }
 
-    /// The type of the value in Python, with its module where it is none of Python's own.
-    pub fn type_name(&self) -> String {
-        let by = match self.node(self.root) {
-            Node::None => return "NoneType".to_owned(),
-            Node::Bool(_) => return "bool".to_owned(),
-            Node::Int(_) => return "int".to_owned(),
-            Node::Float(_) => return "float".to_owned(),
-            Node::Bytes(_) => return "bytes".to_owned(),
-            Node::ByteArray(_) => return "bytearray".to_owned(),
-            Node::Text(_) => return "str".to_owned(),
-            Node::List(_) => return "list".to_owned(),
-            Node::Tuple(_) => return "tuple".to_owned(),
-            Node::Set(_) => return "set".to_owned(),
-            Node::FrozenSet(_) => return "frozenset".to_owned(),
-            Node::Dict(_) => return "dict".to_owned(),
-            Node::Global { .. } => return "type".to_owned(),
-            Node::Made(made) => made.by,
-            Node::Persistent(_) | Node::Extension(_) | Node::Buffer => return "unknown".to_owned(),
-        };
-        match self.node(by) {
-            Node::Global { module, name } if module == "builtins" => name.clone(),
-            Node::Global { module, name } => format!("{module}.{name}"),
-            _ => "unknown".to_owned(),
-        }
-    }
-
     /// The characters of a text; nothing where it is none, or has half a surrogate pair.
     pub fn text(&self, id: Id) -> Option<&str> {
         match self.node(id) {

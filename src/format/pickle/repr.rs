@@ -9,26 +9,23 @@ use crate::format::hashes;
 use crate::format::pyjson::{NameOrder, PyJson, Verdict};
 
 impl Pickle {
-    /// Compares the value with the SHA-256 that a registry store has of it: over the characters of a
-    /// text, over bytes, over `json.dumps(value, sort_keys=True)` of what that takes, over `repr(value)`
-    /// of anything else.
-    pub fn check(&self, checksum: &str) -> Verdict {
+    /// Compares a value within it with the SHA-256 that a registry store has of it: over the characters
+    /// of a text, over bytes, over `json.dumps(value, sort_keys=True)` of what that takes, over
+    /// `repr(value)` of anything else. Where it is the checksum of another, the true one is told.
+    pub fn check(&self, value: Id, checksum: &str) -> (Verdict, Option<String>) {
         let is = |bytes: &[u8]| hashes::sha256(bytes).eq_ignore_ascii_case(checksum);
-        match self.node(self.root) {
-            Node::Text(bytes) | Node::Bytes(bytes) => {
-                return if is(bytes) { Verdict::Matches } else { Verdict::Differs };
-            }
-            _ => {}
+        if let Node::Text(bytes) | Node::Bytes(bytes) = self.node(value) {
+            return match is(bytes) {
+                true => (Verdict::Matches, None),
+                false => (Verdict::Differs, Some(hashes::sha256(bytes))),
+            };
         }
-        let mut verdict = Verdict::Unknowable;
-        if let Some(dumped) = self.dumped(self.root)
-            && let Ok(json) = PyJson::parse(dumped.text.as_bytes())
-        {
-            verdict = json.root().check(checksum);
-        }
+        let dumped = self.dumped(value);
+        let json = dumped.as_ref().and_then(|it| PyJson::parse(it.text.as_bytes()).ok());
+        let verdict = json.as_ref().map_or(Verdict::Unknowable, |json| json.root().check(checksum));
         let guessed = || {
             // A named tuple is a list to `json.dumps`, a number of a class of numbers is that number.
-            let Node::Made(made) = self.node(self.root) else { return false };
+            let Node::Made(made) = self.node(value) else { return false };
             let scalar = match self.node(made.arguments) {
                 Node::Tuple(items) => items.first().filter(|_| items.len() == 1),
                 _ => None,
@@ -40,15 +37,61 @@ impl Pickle {
                 })
             })
         };
+        let is_member = || self.members(value).iter().any(|shown| is(shown.as_bytes()));
         let shown = || {
-            [true, false]
-                .into_iter()
-                .any(|is_recent| self.repr(is_recent).is_some_and(|shown| is(shown.as_bytes())))
+            [true, false].into_iter().any(|is_recent| {
+                self.repr_of(value, is_recent).is_some_and(|shown| is(shown.as_bytes()))
+            })
         };
         match verdict {
-            Verdict::Matches => Verdict::Matches,
-            _ if guessed() || shown() => Verdict::Matches,
-            other => other,
+            Verdict::Matches => (Verdict::Matches, None),
+            _ if guessed() || shown() || is_member() => (Verdict::Matches, None),
+            Verdict::Differs => {
+                let found = json.map(|json| json.root().checksum(NameOrder::Texts));
+                (Verdict::Differs, found)
+            }
+            Verdict::Unknowable => (Verdict::Unknowable, None),
+        }
+    }
+
+    /// How a value may show itself that is a member of an enum: most are named after their values.
+    fn members(&self, value: Id) -> Vec<String> {
+        let Node::Made(made) = self.node(value) else { return Vec::new() };
+        let (Node::Global { name, .. }, Node::Tuple(arguments)) =
+            (self.node(made.by), self.node(made.arguments))
+        else {
+            return Vec::new();
+        };
+        let [member] = arguments.as_slice() else { return Vec::new() };
+        let Some(text) = self.text(*member) else { return Vec::new() };
+        let shown = quoted(text);
+        let plain = text.replace(['-', ' '], "_");
+        [plain.to_uppercase(), plain].map(|member| format!("<{name}.{member}: {shown}>")).into()
+    }
+
+    /// The type of a value in Python, with its module where it is none of Python's own.
+    pub fn type_of(&self, id: Id) -> String {
+        let by = match self.node(id) {
+            Node::None => return "NoneType".to_owned(),
+            Node::Bool(_) => return "bool".to_owned(),
+            Node::Int(_) => return "int".to_owned(),
+            Node::Float(_) => return "float".to_owned(),
+            Node::Bytes(_) => return "bytes".to_owned(),
+            Node::ByteArray(_) => return "bytearray".to_owned(),
+            Node::Text(_) => return "str".to_owned(),
+            Node::List(_) => return "list".to_owned(),
+            Node::Tuple(_) => return "tuple".to_owned(),
+            Node::Set(_) => return "set".to_owned(),
+            Node::FrozenSet(_) => return "frozenset".to_owned(),
+            Node::Dict(_) => return "dict".to_owned(),
+            Node::Global { .. } => return "type".to_owned(),
+            Node::Made(made) => made.by,
+            Node::Persistent(_) | Node::Extension(_) | Node::Buffer => return "unknown".to_owned(),
+        };
+        match self.node(by) {
+            Node::Global { module, name } if module == "builtins" => name.clone(),
+            Node::Global { module, name } => format!("{module}.{name}"),
+            _ => "unknown".to_owned(),
         }
     }
 
@@ -56,6 +99,10 @@ impl Pickle {
     /// `OrderedDict` show themselves in another way since NumPy 2 and Python 3.12, which `is_recent`
     /// asks for.
     pub fn repr(&self, is_recent: bool) -> Option<String> {
+        self.repr_of(self.root, is_recent)
+    }
+
+    fn repr_of(&self, value: Id, is_recent: bool) -> Option<String> {
         let mut shower = Shower {
             pickle: self,
             is_recent,
@@ -63,7 +110,7 @@ impl Pickle {
             bytes_left: RENDERED_BYTES_MAX,
             depth: 0,
         };
-        shower.value(self.root)
+        shower.value(value)
     }
 }
 

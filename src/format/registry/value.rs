@@ -42,7 +42,7 @@ impl Shape {
             Shape::Text => "str".to_owned(),
             Shape::Bytes => "bytes".to_owned(),
             Shape::Json { kind, .. } => json_type(*kind).to_owned(),
-            Shape::Pickle(pickle) => pickle.type_name(),
+            Shape::Pickle(pickle) => pickle.type_of(pickle.root()),
             Shape::Opaque(_) => "unknown".to_owned(),
         }
     }

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::format::bundle::{self, HashCheck};
+use crate::format::export;
 use crate::format::hashes;
+use crate::format::pickle::Pickle;
 use crate::format::pyjson::{NameOrder, PyJson, Verdict};
 
 /// How a hash was made.
@@ -55,11 +58,23 @@ pub enum Over {
     Windows1252,
     /// The JSON value that it is, as Python's `json.dumps(value, sort_keys=True)` writes it.
     PythonValue,
+    /// The value that a pickle is, or the value `data` of an exported one, as Python's `json.dumps` or
+    /// `repr` writes it.
+    PickleValue,
+    /// The facts of a bundle's `metadata.json`, which has the hash in it.
+    BundleFacts,
 }
 
 impl Over {
     /// All of them.
-    pub const ALL: [Over; 4] = [Over::Bytes, Over::LineFeeds, Over::Windows1252, Over::PythonValue];
+    pub const ALL: [Over; 6] = [
+        Over::Bytes,
+        Over::LineFeeds,
+        Over::Windows1252,
+        Over::PythonValue,
+        Over::PickleValue,
+        Over::BundleFacts,
+    ];
 
     /// The word for it, in user info.
     pub fn as_str(self) -> &'static str {
@@ -68,6 +83,8 @@ impl Over {
             Over::LineFeeds => "line_feeds",
             Over::Windows1252 => "windows_1252",
             Over::PythonValue => "python_value",
+            Over::PickleValue => "pickle_value",
+            Over::BundleFacts => "bundle_facts",
         }
     }
 
@@ -97,6 +114,23 @@ impl Over {
                     Verdict::Matches => Check::Agrees,
                     Verdict::Differs => Check::Differs(value.checksum(NameOrder::Texts)),
                     Verdict::Unknowable => Check::Unknowable,
+                }
+            }
+            Over::PickleValue => {
+                let Ok(pickle) = Pickle::read(content) else { return Check::Unknowable };
+                let value = export::in_pickle(&pickle).map_or(pickle.root(), |(data, _)| data);
+                match pickle.check(value, declared) {
+                    (Verdict::Matches, _) => Check::Agrees,
+                    (Verdict::Differs, Some(found)) => Check::Differs(found),
+                    _ => Check::Unknowable,
+                }
+            }
+            Over::BundleFacts => {
+                let Ok(file) = bundle::File::parse(content) else { return Check::Unknowable };
+                match file.check_hash() {
+                    HashCheck::Matches(_) => Check::Agrees,
+                    HashCheck::Differs { found, .. } => Check::Differs(found),
+                    HashCheck::Absent | HashCheck::Unknown => Check::Unknowable,
                 }
             }
         }

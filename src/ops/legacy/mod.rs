@@ -8,6 +8,7 @@
 
 pub mod adaptive;
 pub mod declared;
+pub mod exports;
 pub mod files;
 pub mod flat;
 pub mod found;
@@ -15,6 +16,7 @@ pub mod import;
 pub mod look;
 mod names;
 pub mod plan;
+pub mod registry;
 pub mod report;
 pub mod scan;
 pub mod selector_engine;

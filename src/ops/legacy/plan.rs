@@ -10,10 +10,12 @@ use crate::error::Result;
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
 use crate::ops::legacy::adaptive::AdaptiveReader;
+use crate::ops::legacy::exports::ExportReader;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::flat::{self, FlatReader};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::{Candidates, Look};
+use crate::ops::legacy::registry::RegistryReader;
 use crate::ops::legacy::selector_engine::SelectorReader;
 use crate::ops::legacy::session::SessionReader;
 use crate::ops::legacy::{Reader, Unit};
@@ -105,13 +107,16 @@ impl Plan {
     }
 }
 
-/// All readers. Who comes first takes first.
+/// All readers. Who comes first takes first: what belongs together by where it lies comes before what
+/// stands by itself.
 fn readers() -> Vec<Box<dyn Reader>> {
     vec![
+        Box::new(RegistryReader::default()),
         Box::new(FlatReader),
         Box::new(SelectorReader),
         Box::new(SessionReader),
         Box::new(AdaptiveReader::default()),
+        Box::new(ExportReader),
     ]
 }
 

@@ -161,7 +161,7 @@ impl Settled {
         notes.extend(self.checked.iter().filter_map(Checked::problem));
         notes.extend(self.checked.iter().filter_map(|checked| {
             match (checked.agrees, checked.over) {
-                (Some(true), Some(over)) if over != Over::Bytes && over != Over::PythonValue => {
+                (Some(true), Some(Over::LineFeeds | Over::Windows1252)) => {
                     let artifact = &checked.declared.artifact;
                     Some(format!("the hash of {artifact} is that of its text with other line ends"))
                 }
