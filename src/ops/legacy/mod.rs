@@ -24,6 +24,7 @@ pub mod selector_engine;
 pub mod session;
 pub mod settle;
 pub mod verify;
+pub mod write;
 
 use std::path::{Path, PathBuf};
 

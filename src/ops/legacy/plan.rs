@@ -108,10 +108,10 @@ impl Plan {
     }
 }
 
-/// All readers. Who comes first takes first.
+/// All readers. Who comes first takes first: what belongs together by where it lies comes before what
+/// stands by itself.
 fn readers() -> Vec<Box<dyn Reader>> {
     vec![
-        // What belongs together by where it lies.
         Box::new(RegistryReader::default()),
         Box::new(BundleReader::default()),
         Box::new(FlatReader),

@@ -243,7 +243,8 @@ impl Settled {
         let artifact = match &self.contents[at] {
             (Ready::Held(content), ..) => DraftArtifact::stored(name, media_type, content.clone())?,
             (Ready::Missing(status, why), ..) => {
-                DraftArtifact::missing(name, media_type, *status, Some(why.clone()))?
+                let why = Some(why.clone()).filter(|why| !why.is_empty());
+                DraftArtifact::missing(name, media_type, *status, why)?
             }
             (Ready::File(file), Some(hash), _) => {
                 DraftArtifact::staged(name, media_type, stage(*file, *hash)?)?

@@ -29,6 +29,8 @@ use crate::ops::legacy::found::{Found, Kind, When, context_part};
 use crate::ops::legacy::look::{Candidates, Look};
 use crate::ops::legacy::{Reader, Unit};
 
+/// The variant of the bundles that this crate wrote.
+pub(crate) const OURS: &str = "tintype";
 /// The folders of a bundle that hold its files.
 const FOLDERS: [&str; 4] = ["html", "screenshots", "logs", "artifacts"];
 /// What the names of folders begin with that were being made or deleted, and what each was.
@@ -278,7 +280,7 @@ fn tell_path(path: Option<&PathParts>, found: &mut Found) -> Result<()> {
 /// A folder that this crate wrote: the snapshot that it was written from. Files that it does not name
 /// are `left`, and told.
 fn of_ours(own: Own, metadata: Metadata, left: Vec<String>, mut found: Found) -> Result<Found> {
-    found.variant = "tintype".to_owned();
+    found.variant = OURS.to_owned();
     found.key = own.version.to_string();
     found.version = Some(own.version.into());
     found.based_on = own.based_on.map(String::from);
