@@ -35,6 +35,7 @@ mod image;
 mod input;
 mod large;
 mod legacy_bundle;
+mod legacy_capture;
 mod lifecycle;
 #[cfg(feature = "chrome")]
 mod loading;
