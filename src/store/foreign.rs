@@ -20,7 +20,7 @@ use crate::store::schema::frozen_uri;
 use crate::store::sqlite::Doing;
 
 /// The largest value that is read, in bytes.
-pub(crate) const VALUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(crate) const VALUE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most rows that are read.
 const ROWS_MAX: usize = 10_000_000;
 /// The most columns of the table.

@@ -34,6 +34,7 @@ mod faults;
 mod image;
 mod input;
 mod large;
+mod legacy;
 mod legacy_bundle;
 mod legacy_capture;
 mod lifecycle;

@@ -229,6 +229,7 @@ fn verify(repo: &Repository, folder: Option<&Path>, bar: &ProgressBar, out: &Out
                     one.version.as_ref().map_or(String::new(), |version| format!(" ({version})"));
                 let artifact =
                     one.artifact.as_ref().map_or(String::new(), |name| format!(": {name}"));
+                let artifact = if one.detail.contains("was said to") { "" } else { &artifact };
                 let line = format!("{}{version}{artifact}: {}", one.path, one.detail);
                 out.line(format!("{} {}", out.paint(color, word), plain(&line)))?;
             }

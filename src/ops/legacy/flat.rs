@@ -19,7 +19,7 @@ use crate::ops::legacy::look::{Candidates, Look};
 use crate::ops::legacy::{Reader, Unit};
 
 /// The largest document that is read, in bytes.
-pub const DOCUMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The largest page that is compared with the text in a document, in bytes.
 const PAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How many seconds before a document a picture of the page may have been named after.

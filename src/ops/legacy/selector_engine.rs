@@ -22,7 +22,7 @@ use crate::ops::legacy::{Reader, Unit};
 /// The module of their contexts.
 const MODULE: &str = "selector_engine";
 /// The largest file that is read, in bytes, and the most that is taken out of gzip.
-const DOCUMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of a compressed file that are looked at, and bytes of what comes out.
 const HEAD_BYTES: u64 = 16 * 1024;
 /// The most of what is missing that is named.

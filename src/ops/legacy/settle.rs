@@ -72,7 +72,8 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
                 .read(*file, UNCUT_BYTES_MAX as u64)
                 .map(|content| (Ready::Held(content.into()), None)),
             Content::File(file) => {
-                stream(tree, *file).map(|hashes| (Ready::File(*file), Some(hashes)))
+                let hashes = stream(tree, *file, !declared.is_empty());
+                hashes.map(|hashes| (Ready::File(*file), Some(hashes)))
             }
         };
         let (ready, streamed) = read.unwrap_or_else(|why| {
@@ -114,8 +115,9 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
     Settled { found, contents, checked, identity, unread }
 }
 
-/// The hashes of a file that is too large to be held: of its content as a blob, and as SHA-256.
-fn stream(tree: &Tree, file: FileId) -> Result<(BlobHash, String), Unread> {
+/// The hashes of a file that is too large to be held: of its content as a blob, and as SHA-256, where
+/// one was declared.
+fn stream(tree: &Tree, file: FileId, is_declared: bool) -> Result<(BlobHash, String), Unread> {
     let mut stream = tree.stream(file)?;
     let (mut hasher, mut sha256) = (frame::Hasher::new(), Sha256Stream::default());
     let mut buffer = vec![0; PIECE_BYTES];
@@ -124,7 +126,9 @@ fn stream(tree: &Tree, file: FileId) -> Result<(BlobHash, String), Unread> {
             Ok(0) => break,
             Ok(count) => {
                 hasher.update(&buffer[..count]);
-                sha256.update(&buffer[..count]);
+                if is_declared {
+                    sha256.update(&buffer[..count]);
+                }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Unread::Failed(error.to_string())),
