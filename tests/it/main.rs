@@ -37,6 +37,8 @@ mod large;
 mod legacy;
 mod legacy_bundle;
 mod legacy_capture;
+mod legacy_registry;
+mod legacy_write;
 mod lifecycle;
 #[cfg(feature = "chrome")]
 mod loading;
