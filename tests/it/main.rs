@@ -19,6 +19,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_legacy;
+#[cfg(feature = "cli")]
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
 mod cli_transfer;
@@ -36,6 +38,9 @@ mod input;
 mod large;
 mod legacy;
 mod legacy_bundle;
+#[cfg(unix)]
+mod legacy_hostile;
+mod legacy_kinds;
 mod lifecycle;
 #[cfg(feature = "chrome")]
 mod loading;
