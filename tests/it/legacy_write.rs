@@ -127,6 +127,12 @@ fn older_programs_find_the_metadata_right() {
     assert_eq!(told["config"]["mode"], "minimal");
     assert_eq!(told["timestamp"], "2026-02-14T12:40:54.000120");
     assert_eq!(told["bundle_path"], written.path.to_str().unwrap());
+    // Python writes no fraction that is zero.
+    let whole = capture("shop.example/m/c/s/f").at("2026-02-14T12:40:55Z".parse().unwrap());
+    let version = repo.create(whole).unwrap();
+    let at = export_bundle(&repo, &version, folder.path()).unwrap().path.join("metadata.json");
+    let whole: Value = serde_json::from_slice(&fs::read(at).unwrap()).unwrap();
+    assert_eq!(whole["timestamp"], "2026-02-14T12:40:55");
     for artifact in told["artifacts"].as_array().unwrap() {
         assert!(written.path.join(artifact.as_str().unwrap()).is_file(), "{artifact}");
     }
