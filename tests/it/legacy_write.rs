@@ -25,6 +25,10 @@ fn missing(name: &str, status: ArtifactStatus, why: Option<&str>) -> DraftArtifa
     DraftArtifact::missing(name.parse().unwrap(), "image/png", status, why).unwrap()
 }
 
+/// What an older folder had, kept as an artifact.
+const METADATA: &str = r#"{"context": {"site": "a"}, "timestamp": "2026-01-01", "artifacts": [],
+    "bundle_path": "a"}"#;
+
 /// A capture with nearly everything that one can have.
 fn capture(context: &str) -> Draft {
     Draft::new()
@@ -42,6 +46,7 @@ fn capture(context: &str) -> Draft {
         .artifact(stored("console.jsonl", "application/x-ndjson", "{}\n"))
         .artifact(stored("facts.json", "application/json", r#"{"config":{"mode":"minimal"}}"#))
         .artifact(stored("Fullpage.HTML", "text/html", ""))
+        .artifact(stored("metadata.json", "application/json", METADATA))
         .artifact(stored("odd ~name", "application/octet-stream", b"\0".to_vec()))
         .artifact(missing("full.png", ArtifactStatus::Failed, Some("timed out")))
         .artifact(missing("network.har", ArtifactStatus::Empty, None))
@@ -105,6 +110,8 @@ fn a_bundle_is_read_back_the_same_in_everything() {
     assert_eq!(all.len() as u64, written.files);
     assert!(all.iter().all(|file| file.starts_with(&written.path)), "{all:?}");
     assert!(written.path.join("html/fullpage.html").is_file());
+    let metadata = |path: &&PathBuf| path.ends_with("metadata.json");
+    assert_eq!(all.iter().filter(metadata).count(), 1, "a folder is looked for by it");
     reads_back(&repo, &version, &written.path);
     reads_back(&repo, &version, folder.path());
 }
