@@ -16,6 +16,7 @@ pub mod address;
 #[cfg(feature = "chrome")]
 pub mod chrome;
 mod draft;
+pub mod legacy;
 mod recorder;
 pub mod redact;
 

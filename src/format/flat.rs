@@ -9,8 +9,10 @@
 //! A variant has a name: `V` and the schema version with a letter for the way in which files are named,
 //! or `D0` to `D3`. It describes what was found; nothing is refused because a member is missing.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use crate::format::bundle::Own;
 use crate::format::export::exactly;
 use crate::format::pyjson::{Kind, PyJson, Value};
 use crate::model::time::Time;
@@ -54,8 +56,19 @@ pub struct Document {
     pub standard: bool,
     /// All members but the text of the page.
     pub metadata: Map<String, Json>,
+    /// What this crate said, where it wrote the document.
+    pub own: Option<FlatOwn>,
     /// What is not as it should be.
     pub notes: Vec<String>,
+}
+
+/// What a document says beside what older programs know, as its member `tintype`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlatOwn {
+    /// The snapshot; artifacts without a path are not in the folder.
+    pub snapshot: Own,
+    /// Its user info.
+    pub user_info: Map<String, Json>,
 }
 
 /// Reads a document. An error is why it is none.
@@ -75,12 +88,19 @@ pub fn read(bytes: &[u8]) -> Result<Document, String> {
         content: None,
         standard: root.standard().is_ok(),
         metadata: Map::new(),
+        own: None,
         notes: Vec::new(),
     };
     match (object(root, "page"), root.get("page_id")) {
         (Some(page), None) => with_schema(root, page, &mut document),
         (_, Some(_)) => of_page(root, &mut document),
         (None, None) => return Err("JSON, but neither `page` nor `page_id` is in it".to_owned()),
+    }
+    if let Some(own) = object(root, "tintype") {
+        match serde_json::from_str(own.text()) {
+            Ok(own) => document.own = Some(own),
+            Err(error) => document.notes.push(format!("its member `tintype`: {error}")),
+        }
     }
     for (name, value) in root.members() {
         let is_content = document.content.is_some() && name.string().as_deref() == Some("content");

@@ -38,6 +38,7 @@ mod input;
 mod large;
 mod legacy;
 mod legacy_bundle;
+mod legacy_capture;
 #[cfg(unix)]
 mod legacy_hostile;
 mod legacy_kinds;

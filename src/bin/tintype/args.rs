@@ -478,15 +478,16 @@ Examples:
   tintype export latest:good -o good.tintype
   tintype --store good.tintype list
   tintype export latest -o feed.json --as json
-  tintype export latest -o page.har --as har")]
+  tintype export latest -o page.har --as har
+  tintype export latest -o data/snapshots --as bundle")]
 pub struct Export {
     /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
     #[arg(required = true, value_name = "VERSION")]
     pub versions: Vec<Selector>,
-    /// The file; nothing may stand there
-    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// The file; nothing may stand there. For bundle and flat the folder, which may be there
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: PathBuf,
-    /// What to write; all but an archive are of one snapshot
+    /// What to write; json, har and mhtml are of one snapshot
     #[arg(long = "as", value_name = "FORM", default_value = "archive")]
     pub form: ExportForm,
 }
@@ -501,6 +502,10 @@ pub enum ExportForm {
     Har,
     /// The page as one file: its page.mhtml
     Mhtml,
+    /// A folder site/module/component/date/time_session in PATH for each, as Python scrapers keep them
+    Bundle,
+    /// A page and its picture in the flat folder PATH, as older Python scrapers keep them
+    Flat,
 }
 
 #[derive(Args)]
@@ -512,8 +517,8 @@ A file that begins with { is read as the JSON document of a snapshot, whoever wr
 is compared with its checksum. What is no standard JSON is kept as application/x-python-json.
 A snapshot that is here already, the same in everything, is not stored again.")]
 pub struct Import {
-    /// The archive, any store, or the JSON document of a snapshot
-    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// The archive, any store, the JSON document of a snapshot, or a folder of exported bundles
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub archive: PathBuf,
     /// Choose the version, where the archive holds one snapshot
     #[arg(long, value_name = "V")]

@@ -38,6 +38,8 @@ pub use write::{Config, write};
 
 /// The names that the file has.
 pub const FILE_NAMES: [&str; 2] = ["metadata.json", "meta.json"];
+/// The longest file that is read, in bytes.
+pub const METADATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The member of `metadata` that holds what only Tintype knows.
 pub const OWN: &str = "tintype";
 /// The most notes on one file; a file of a million odd members is not told member by member.
@@ -51,6 +53,16 @@ pub enum Generation {
     Md5,
     /// A SHA-256 over all members.
     Sha256,
+}
+
+impl Generation {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Generation::Md5 => "md5",
+            Generation::Sha256 => "sha256",
+        }
+    }
 }
 
 /// What `content_hash` says of the facts beside it.
@@ -159,6 +171,9 @@ pub enum NotMetadata {
     /// It is something else.
     #[error("JSON, but not of a capture: {0}")]
     Foreign(&'static str),
+    /// It is longer than [`METADATA_BYTES_MAX`].
+    #[error("{0} bytes; at most {METADATA_BYTES_MAX} are read of such a file")]
+    TooLarge(usize),
 }
 
 /// A `metadata.json`, read as JSON.
@@ -179,6 +194,9 @@ impl<'t> File<'t> {
     /// Reads a file. It is one of a capture where it has a `context` with a `site`, and one of
     /// `artifacts`, `bundle_path` and `content_hash`.
     pub fn parse(bytes: &'t [u8]) -> Result<Self, NotMetadata> {
+        if bytes.len() > METADATA_BYTES_MAX {
+            return Err(NotMetadata::TooLarge(bytes.len()));
+        }
         // An editor may have put a byte order mark before it.
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let json = PyJson::parse(bytes)?;
@@ -193,6 +211,13 @@ impl<'t> File<'t> {
             return Err(NotMetadata::Foreign("it names neither files nor a folder"));
         }
         Ok(File { json })
+    }
+
+    /// All of it as JSON; what others would not read, as the text that it is written as.
+    pub fn all(&self) -> serde_json::Value {
+        let root = self.json.root();
+        export::exactly(root)
+            .unwrap_or_else(|_| export::fields(Some(root), "metadata", &mut Vec::new()).into())
     }
 
     /// What it tells.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::codec::frame;
 use crate::format::bundle::{self, HashCheck};
 use crate::format::export;
 use crate::format::hashes;
@@ -17,6 +18,8 @@ pub enum Algorithm {
     Md5,
     /// SHA-256: 64 hex digits.
     Sha256,
+    /// BLAKE3, where it is known that it is: 64 hex digits too.
+    Blake3,
 }
 
 impl Algorithm {
@@ -35,6 +38,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => hashes::md5(bytes),
             Algorithm::Sha256 => hashes::sha256(bytes),
+            Algorithm::Blake3 => frame::hash(bytes).to_string(),
         }
     }
 
@@ -43,6 +47,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => "md5",
             Algorithm::Sha256 => "sha256",
+            Algorithm::Blake3 => "blake3",
         }
     }
 }
@@ -165,6 +170,11 @@ impl Declared {
         Some(Declared { artifact: artifact.to_owned(), algorithm, hash: hash.to_owned(), over })
     }
 
+    /// Whether it can be made again only of content that is held whole.
+    pub(crate) fn needs_whole(&self) -> bool {
+        self.algorithm != Algorithm::Sha256 || self.over != [Over::Bytes]
+    }
+
     /// Makes the hash again from the content of the artifact; none where there is no content.
     pub fn check(&self, content: Option<&[u8]>) -> Checked {
         let mut checked =
@@ -221,7 +231,7 @@ impl Checked {
         let text = |name: &str| told[name].as_str().map(str::to_owned);
         let word = text("over");
         let over = Over::ALL.into_iter().find(|over| Some(over.as_str()) == word.as_deref());
-        let algorithm = [Algorithm::Md5, Algorithm::Sha256]
+        let algorithm = [Algorithm::Md5, Algorithm::Sha256, Algorithm::Blake3]
             .into_iter()
             .find(|algorithm| told["algorithm"] == algorithm.as_str())?;
         let declared = Declared {

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::format::flat::{self, Document, Named};
+use crate::format::flat::{self, Document, FlatOwn, Named};
 use crate::format::hashes;
 use crate::model::artifact::{ArtifactStatus, MEDIA_JSON, MEDIA_PYTHON_JSON};
 use crate::model::context::Context;
@@ -87,6 +87,53 @@ fn read(tree: &Tree, source: FileId, mut document: Document) -> Result<Found> {
         () if found.parts.len() == 1 => Status::Minimal,
         () => Status::Complete,
     };
+    match document.own.take() {
+        Some(own) => of_ours(own, found),
+        None => Ok(found),
+    }
+}
+
+/// A document that this crate wrote: the snapshot that it was written from, without what such folders
+/// don't hold.
+fn of_ours(own: FlatOwn, mut found: Found) -> Result<Found> {
+    let FlatOwn { snapshot: own, user_info } = own;
+    found.variant = "tintype".to_owned();
+    found.key = own.version.to_string();
+    found.version = Some(own.version.into());
+    found.based_on = own.based_on.map(String::from);
+    found.context = own.context;
+    found.when = When::At(own.created_at);
+    found.tags = own.tags;
+    found.description = own.description;
+    found.info = user_info;
+    found.metadata = Value::Null;
+    found.status = own.status;
+    let mut parts = Vec::with_capacity(own.artifacts.len());
+    for artifact in own.artifacts {
+        let name = artifact.name.as_str();
+        let here = found.parts.iter().find(|part| part.name == artifact.name);
+        let content = match (here, artifact.status) {
+            (Some(part), _) if artifact.path.is_some() => part.content.clone(),
+            (_, ArtifactStatus::Stored) => {
+                found.status = found.status.max(Status::Partial);
+                let why = "a flat folder does not hold it".to_owned();
+                Content::Missing(ArtifactStatus::Skipped, why)
+            }
+            (_, status) => Content::Missing(status, artifact.reason.clone().unwrap_or_default()),
+        };
+        if let (Content::File(_) | Content::Held(_), Some(hash)) = (&content, artifact.blake3) {
+            found.declared.push(Declared {
+                artifact: name.to_owned(),
+                algorithm: Algorithm::Blake3,
+                hash: hash.to_string(),
+                over: vec![Over::Bytes],
+            });
+        }
+        let part = Part::new(name, &artifact.media_type, content)?;
+        let took = artifact.took_us.map(std::time::Duration::from_micros);
+        parts.push(Part { entries: artifact.entries, took, ..part });
+    }
+    found.parts = parts;
     Ok(found)
 }
 

@@ -3,6 +3,8 @@
 //! It is a plan of a snapshot, not the content: what stands in a file is read when the snapshot is
 //! stored, and once more when it is verified.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use crate::codec::digest::Fields;
@@ -102,12 +104,15 @@ pub struct Part {
     pub content: Content,
     /// The number of members of a JSON object or list, where it is one.
     pub entries: Option<u64>,
+    /// How long taking it took, where that is told.
+    pub took: Option<Duration>,
 }
 
 impl Part {
     /// An artifact of this name. Fails with `Invalid` where the name can't be one.
     pub fn new(name: &str, media_type: &str, content: Content) -> Result<Self> {
-        Ok(Part { name: name.parse()?, media_type: media_type.to_owned(), content, entries: None })
+        let (name, media_type) = (name.parse()?, media_type.to_owned());
+        Ok(Part { name, media_type, content, entries: None, took: None })
     }
 }
 

@@ -209,7 +209,8 @@ impl Import<'_> {
             draft.base_elsewhere = true;
             let context = draft.context.clone();
             for (at, part) in settled.found.parts.iter().enumerate() {
-                let mut stage = |file, hash| self.stage(tree, file, hash, &context, &part.name);
+                let mut stage =
+                    |file, hash| staged(self.repo, tree, file, hash, &context, &part.name);
                 draft = draft.artifact(settled.artifact(at, &mut stage)?);
             }
             self.repo.prepare(draft.version(version.clone()))
@@ -220,30 +221,6 @@ impl Import<'_> {
                 finish(settled.draft(tree, self.options.zone, false))
             }
             prepared => prepared,
-        }
-    }
-
-    /// Stages a large file, which must still be what it was when it was hashed.
-    fn stage(
-        &self,
-        tree: &Tree,
-        file: FileId,
-        hash: BlobHash,
-        context: &crate::model::context::Context,
-        name: &crate::model::id::ArtifactName,
-    ) -> Result<Staged> {
-        let changed = |why: String| Error::Io {
-            path: tree.path(file).into(),
-            source: std::io::Error::other(why),
-        };
-        let mut stream = tree.stream(file).map_err(|why| changed(why.to_string()))?;
-        let staged = self.repo.stage(context, name, &mut stream)?;
-        stream.end().map_err(|why| changed(why.to_string()))?;
-        match &staged.0 {
-            Given::Staged { hash: read, .. } if *read != hash => {
-                Err(changed("it changed while it was read".to_owned()))
-            }
-            _ => Ok(staged),
         }
     }
 
@@ -295,4 +272,28 @@ fn is_its_own(error: &Error) -> bool {
             | Error::NotFound { .. }
             | Error::Io { .. }
     )
+}
+
+/// Stages a large file, which must still be what it was when it was hashed.
+pub(crate) fn staged(
+    repo: &Repository,
+    tree: &Tree,
+    file: FileId,
+    hash: BlobHash,
+    context: &crate::model::context::Context,
+    name: &crate::model::id::ArtifactName,
+) -> Result<Staged> {
+    let changed = |why: String| Error::Io {
+        path: tree.path(file).into(),
+        source: std::io::Error::other(why),
+    };
+    let mut stream = tree.stream(file).map_err(|why| changed(why.to_string()))?;
+    let staged = repo.stage(context, name, &mut stream)?;
+    stream.end().map_err(|why| changed(why.to_string()))?;
+    match &staged.0 {
+        Given::Staged { hash: read, .. } if *read != hash => {
+            Err(changed("it changed while it was read".to_owned()))
+        }
+        _ => Ok(staged),
+    }
 }

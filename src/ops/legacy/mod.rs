@@ -7,6 +7,7 @@
 //! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
 
 pub mod adaptive;
+pub mod bundles;
 pub mod declared;
 pub mod exports;
 pub mod files;
@@ -23,6 +24,7 @@ pub mod selector_engine;
 pub mod session;
 pub mod settle;
 pub mod verify;
+pub mod write;
 
 use std::path::{Path, PathBuf};
 

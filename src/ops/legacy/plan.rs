@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
 use crate::ops::legacy::adaptive::AdaptiveReader;
+use crate::ops::legacy::bundles::BundleReader;
 use crate::ops::legacy::exports::ExportReader;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::flat::{self, FlatReader};
@@ -112,6 +113,7 @@ impl Plan {
 fn readers() -> Vec<Box<dyn Reader>> {
     vec![
         Box::new(RegistryReader::default()),
+        Box::new(BundleReader::default()),
         Box::new(FlatReader),
         Box::new(SelectorReader),
         Box::new(SessionReader),

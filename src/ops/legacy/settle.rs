@@ -19,6 +19,9 @@ use crate::store::UNCUT_BYTES_MAX;
 
 /// The member of user info in which an import says where a snapshot comes from.
 pub const LEGACY: &str = "legacy";
+/// The most bytes of content that is held for as long as a hash of it is made, where that can't be made
+/// piece by piece.
+const WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Bytes that are read at once of what is not held.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -83,6 +86,9 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
         for declared in declared {
             checked.push(match (&ready, &streamed) {
                 (Ready::Held(content), _) => declared.check(Some(content)),
+                (Ready::File(file), Some(_)) if is_held(declared, tree.size(*file)) => {
+                    declared.check(tree.read(*file, WHOLE_BYTES_MAX).ok().as_deref())
+                }
                 (Ready::File(_), Some((_, sha256))) => large(declared, sha256),
                 _ => declared.check(None),
             });
@@ -130,6 +136,11 @@ fn stream(tree: &Tree, file: FileId, is_declared: bool) -> Result<(BlobHash, Str
     }
     stream.end()?;
     Ok((hasher.hash(), sha256.hex()))
+}
+
+/// Whether content of so many bytes is held to make a hash of it.
+pub(crate) fn is_held(declared: &Declared, bytes: u64) -> bool {
+    bytes <= UNCUT_BYTES_MAX as u64 || (declared.needs_whole() && bytes <= WHOLE_BYTES_MAX)
 }
 
 /// Compares what is declared of content that is not held: only its bytes can have been hashed.
@@ -236,7 +247,8 @@ impl Settled {
         let artifact = match &self.contents[at] {
             (Ready::Held(content), ..) => DraftArtifact::stored(name, media_type, content.clone())?,
             (Ready::Missing(status, why), ..) => {
-                DraftArtifact::missing(name, media_type, *status, Some(why.clone()))?
+                let why = Some(why.clone()).filter(|why| !why.is_empty());
+                DraftArtifact::missing(name, media_type, *status, why)?
             }
             (Ready::File(file), Some(hash), _) => {
                 DraftArtifact::staged(name, media_type, stage(*file, *hash)?)?
@@ -245,7 +257,7 @@ impl Settled {
                 return Err(Error::invalid("artifact", name, "its hash is not known"));
             }
         };
-        Ok(DraftArtifact { entries: part.entries, ..artifact })
+        Ok(DraftArtifact { entries: part.entries, took: part.took, ..artifact })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::ops::legacy::plan::Plan;
 use crate::ops::legacy::report::Hashes;
 use crate::ops::legacy::settle::{self, Ready, Settled};
 use crate::ops::progress::Progress;
-use crate::store::{Repository, UNCUT_BYTES_MAX};
+use crate::store::Repository;
 
 /// Snapshots that are listed at once.
 const PAGE: usize = 500;
@@ -398,7 +398,7 @@ fn again(
     wanted: &[&Checked],
 ) -> Result<Vec<Checked>> {
     let name = artifact.name.as_str();
-    if artifact.bytes <= UNCUT_BYTES_MAX as u64 {
+    if wanted.iter().any(|one| settle::is_held(&one.declared, artifact.bytes)) {
         let content = repo.content(version, name)?;
         return Ok(wanted.iter().map(|one| one.declared.check(Some(&content))).collect());
     }
