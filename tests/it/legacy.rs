@@ -25,7 +25,7 @@ fn import(repo: &Repository, folder: &Path) -> Report {
 }
 
 /// Imports a folder into a new store and checks what holds for every folder.
-fn taken(old: &Old) -> (Repository, Report) {
+pub fn taken(old: &Old) -> (Repository, Report) {
     let before = old.files();
     let repo = Repository::temporary().unwrap();
     let mut dry = Options::default();
@@ -67,7 +67,7 @@ fn only(repo: &Repository) -> Snapshot {
     found.into_iter().next().unwrap()
 }
 
-fn notes(report: &Report) -> String {
+pub fn notes(report: &Report) -> String {
     report.notes().flat_map(|note| note.notes).collect::<Vec<_>>().join("\n")
 }
 

@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use tintype::format::bundle::path::{self, Precision, bundle_path};
 use tintype::format::bundle::{File, Generation, HashCheck, NotMetadata};
-use tintype::{Context, Time};
+use tintype::format::hashes::md5;
+use tintype::{Context, Query, Repository, Snapshot, Status, Time};
+
+use crate::legacy::{notes, taken};
+use crate::support::old::{Old, page, png};
 
 /// A `metadata.json` as the writers laid it out. Its hashes were made with CPython 3.11: `hashlib.md5`
 /// over `json.dumps({…five members…}, sort_keys=True)` and `hashlib.sha256` over
@@ -226,6 +231,155 @@ fn a_path_is_read_from_wherever_its_folder_lies() {
     for other in ["a/b/c/20261314/154054_s", "a/2026/154054_s", "a/20260214/1540_s", "a", ""] {
         assert_eq!(path::parse(other), None, "{other}");
     }
+}
+
+// Folders
+
+const PLACE: &str = "shop.example/prices/list.item/20260214/124054_run_7";
+
+/// A bundle at a path, with a page, a picture and logs, and the metadata changed as told.
+fn bundle(old: &Old, at: &str, change: impl FnOnce(&mut Value)) {
+    old.file(&format!("{at}/html/fullpage_0a1b2c3d.html"), page(1));
+    old.file(&format!("{at}/html/element_01020304.html"), "<b>1</b>");
+    old.file(&format!("{at}/screenshots/viewport_124054.png"), png(1));
+    let mut metadata: Value = serde_json::from_str(&METADATA.replace("HASH", MD5)).unwrap();
+    metadata["artifacts"].as_array_mut().unwrap().push(json!("html/element_01020304.html"));
+    metadata["content_hash"] = Value::Null;
+    change(&mut metadata);
+    old.json(&format!("{at}/metadata.json"), &metadata);
+}
+
+fn all(repo: &Repository) -> Vec<Snapshot> {
+    repo.find(&Query::all().oldest_first()).unwrap()
+}
+
+fn names(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.artifacts.iter().map(|artifact| artifact.name.as_str()).collect()
+}
+
+#[test]
+fn a_bundle_comes_with_its_context_its_time_and_its_files() {
+    let old = Old::new();
+    old.file(&format!("{PLACE}/metadata.json"), METADATA.replace("HASH", MD5));
+    old.file(&format!("{PLACE}/html/fullpage_0a1b2c3d.html"), page(1));
+    old.file(&format!("{PLACE}/screenshots/viewport_124054.png"), png(1));
+    std::fs::create_dir_all(old.path(&format!("{PLACE}/logs"))).unwrap();
+    let (repo, report) = taken(&old);
+    let [snapshot] = all(&repo).try_into().unwrap();
+    assert_eq!(snapshot.context.to_string(), "shop.example/prices/list.item/run_7");
+    assert_eq!(snapshot.created_at.to_string(), "2026-02-14T12:40:54.000120Z");
+    assert_eq!(report.zones_assumed, 1);
+    assert_eq!(snapshot.user_info["emoji"], "😀");
+    let told = &snapshot.user_info["legacy"];
+    assert_eq!((&told["variant"], &told["hashes"][0]["agrees"]), (&json!("md5"), &json!(true)));
+    assert_eq!(told["metadata"]["config"]["selector"], ".price > b");
+    // It was of mode `both`, and no element was kept.
+    assert_eq!(snapshot.status, Status::Partial);
+    assert_eq!(names(&snapshot), ["element.html", "metadata.json", "page.html", "view.png"]);
+    let kept = repo.content(&snapshot.version, "page.html").unwrap();
+    assert!(kept == page(1).as_bytes());
+    let kept = repo.content(&snapshot.version, "metadata.json").unwrap();
+    assert!(kept == METADATA.replace("HASH", MD5).as_bytes());
+}
+
+#[test]
+fn bundles_are_found_wherever_they_lie_and_whatever_they_are_called() {
+    let old = Old::new();
+    bundle(&old, "moved/to/here", |_| {});
+    bundle(&old, "partition_20260214_120000/x", |metadata| {
+        metadata["artifacts"] = json!([
+            "html\\fullpage_0a1b2c3d.html",
+            "C:\\data\\20260214\\124054_run_7\\screenshots\\viewport_124054.png",
+            "./html/element_01020304.html",
+        ]);
+        metadata["timestamp"] = json!("2026-02-14T12:40:54+03:00");
+    });
+    bundle(&old, "third", |_| {});
+    std::fs::rename(old.path("third/metadata.json"), old.path("third/meta.json")).unwrap();
+    let (repo, report) = taken(&old);
+    assert_eq!((report.snapshots.imported, report.files.imported), (3, 12));
+    let found = all(&repo);
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0].created_at.to_string(), "2026-02-14T09:40:54.000000Z");
+    for snapshot in found {
+        assert_eq!(snapshot.status, Status::Complete, "{}", notes(&report));
+        assert_eq!(names(&snapshot), ["element.html", "metadata.json", "page.html", "view.png"]);
+    }
+}
+
+#[test]
+fn a_page_that_was_left_out_is_found_by_its_hash() {
+    let old = Old::new();
+    bundle(&old, "a/20260214/124054_one", |_| {});
+    let hash = md5(page(1).as_bytes());
+    // In its own folder it is named by eight digits, here by none.
+    bundle(&old, "a/20260214/124055_two", |metadata| {
+        metadata["artifacts"] = json!([format!("html/fullpage_{hash}.html")]);
+        metadata["config"]["mode"] = json!("full_page");
+        metadata["config"]["capture_screenshot"] = json!(false);
+    });
+    std::fs::remove_dir_all(old.path("a/20260214/124055_two/html")).unwrap();
+    std::fs::remove_dir_all(old.path("a/20260214/124055_two/screenshots")).unwrap();
+    bundle(&old, "a/20260214/124056_lost", |metadata| {
+        let lost = md5(b"nowhere");
+        metadata["artifacts"] = json!([format!("html/fullpage_{lost}.html"), "../../x.html"]);
+    });
+    let (repo, report) = taken(&old);
+    let found = all(&repo);
+    let two = found.iter().find(|it| it.user_info["legacy"]["key"] == "124055_two").unwrap();
+    assert_eq!(two.status, Status::Complete, "{}", notes(&report));
+    assert!(repo.content(&two.version, "page.html").unwrap() == page(1).as_bytes());
+    assert_eq!(two.user_info["legacy"]["hashes"][0]["algorithm"], "md5");
+    let lost = found.iter().find(|it| it.user_info["legacy"]["key"] == "124056_lost").unwrap();
+    assert_eq!(lost.status, Status::Partial);
+    assert_eq!(lost.artifact("page.html").unwrap().hash, None);
+    // What is there and not named is kept under its own name.
+    assert!(lost.artifact("fullpage_0a1b2c3d.html").is_some(), "{:?}", names(lost));
+    assert_eq!(report.files.failed, 0);
+}
+
+#[test]
+fn folders_without_metadata_are_kept_as_incomplete() {
+    let old = Old::new();
+    old.file(&format!("{PLACE}/html/fullpage_0a1b2c3d.html"), page(1));
+    old.file(&format!("{PLACE}/logs/console_124054.json"), "[]");
+    bundle(&old, "s/m/c/20260214/124055_damaged", |_| {});
+    old.file("s/m/c/20260214/124055_damaged/metadata.json", &METADATA[..300]);
+    bundle(&old, "s/m/c/20260214/.delete_124056_gone", |_| {});
+    old.file("s/m/c/20260214/.tmp_124057_new/html/fullpage_1.html", page(2));
+    let (repo, report) = taken(&old);
+    assert_eq!(report.snapshots.imported, 4);
+    let found = all(&repo);
+    let with = |key: &str| found.iter().find(|it| it.user_info["legacy"]["key"] == key).unwrap();
+    let plain = with("124054_run_7");
+    assert_eq!(plain.status, Status::Partial);
+    assert_eq!(plain.context.to_string(), "shop.example/prices/list.item/run_7");
+    assert_eq!(plain.created_at.to_string(), "2026-02-14T12:40:54.000000Z");
+    assert_eq!(names(plain), ["console.json", "page.html"]);
+    let damaged = with("124055_damaged");
+    assert_eq!(damaged.context.to_string(), "s/m/c/damaged");
+    assert!(repo.content(&damaged.version, "metadata.json").unwrap() == METADATA[..300].as_bytes());
+    assert_eq!(with(".delete_124056_gone").status, Status::Partial);
+    assert_eq!(with(".tmp_124057_new").context.to_string(), "s/m/c/new");
+    let notes = notes(&report);
+    for words in ["its metadata can't be read", "being deleted", "being made"] {
+        assert!(notes.contains(words), "{words} is not in {notes}");
+    }
+}
+
+#[test]
+fn a_hash_that_differs_and_a_place_that_leads_elsewhere_are_told() {
+    let old = Old::new();
+    bundle(&old, "x/20260214/124054_s", |metadata| {
+        metadata["context"]["site"] = json!("../../escape");
+        metadata["context"]["session_id"] = json!("*");
+        metadata["content_hash"] = json!(MD5);
+    });
+    let (repo, report) = taken(&old);
+    let [snapshot] = all(&repo).try_into().unwrap();
+    assert_eq!(snapshot.context.site_name(), "../../escape");
+    assert_eq!(snapshot.context.session(), Some("%2A"));
+    assert_eq!((report.hashes.agree, report.hashes.differ), (0, 1));
 }
 
 fn part() -> impl Strategy<Value = String> {

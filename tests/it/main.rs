@@ -42,6 +42,8 @@ mod legacy_capture;
 #[cfg(unix)]
 mod legacy_hostile;
 mod legacy_kinds;
+mod legacy_registry;
+mod legacy_write;
 mod lifecycle;
 #[cfg(feature = "chrome")]
 mod loading;

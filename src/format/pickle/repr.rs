@@ -145,8 +145,8 @@ impl Shower<'_> {
             Node::Bool(false) => "False".to_owned(),
             Node::Int(digits) => digits.clone(),
             Node::Float(number) => shown_float(*number),
-            Node::Bytes(bytes) => format!("b{}", quoted_bytes(bytes)),
-            Node::ByteArray(bytes) => format!("bytearray(b{})", quoted_bytes(bytes)),
+            Node::Bytes(bytes) => format!("b{}", quoted_bytes(bytes, false)),
+            Node::ByteArray(bytes) => format!("bytearray(b{})", quoted_bytes(bytes, true)),
             Node::Text(text) => quoted(std::str::from_utf8(text).ok()?),
             Node::List(items) => format!("[{}]", self.items(items)?),
             Node::Tuple(items) => self.tuple(items)?,
@@ -246,7 +246,7 @@ impl Shower<'_> {
                 (from, to, step) => format!("range({from}, {to}, {step})"),
             },
             ("builtins", "bytearray") => {
-                format!("bytearray(b{})", quoted_bytes(bytes(0).unwrap_or_default()))
+                format!("bytearray(b{})", quoted_bytes(bytes(0).unwrap_or_default(), true))
             }
             ("builtins", "set" | "frozenset") => {
                 let [items] = arguments.as_slice() else { return None };
@@ -423,7 +423,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn quoted_bytes(bytes: &[u8]) -> String {
+/// Bytes in quotes. Those of a `bytearray` have each single quote escaped, whichever are around them.
+fn quoted_bytes(bytes: &[u8], is_array: bool) -> String {
     let quote = quote_for(bytes.contains(&b'\''), bytes.contains(&b'"'));
     let mut out = String::from(quote);
     for byte in bytes {
@@ -432,6 +433,7 @@ fn quoted_bytes(bytes: &[u8]) -> String {
             b'\n' => out += "\\n",
             b'\r' => out += "\\r",
             b'\t' => out += "\\t",
+            b'\'' if is_array => out += "\\'",
             byte @ b' '..=b'~' if char::from(byte) == quote => out.extend(['\\', quote]),
             byte @ b' '..=b'~' => out.push(char::from(byte)),
             byte => out += &format!("\\x{byte:02x}"),

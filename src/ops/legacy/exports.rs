@@ -42,6 +42,16 @@ impl Reader for ExportReader {
                     Pickle::read(&bytes).is_ok_and(|pickle| export::in_pickle(&pickle).is_some())
                 })
         };
+        // One that was not finished is no JSON, and says so when it is read.
+        let is_cut = |file: &FileId| {
+            let head = tree.head(*file, HEAD_BYTES).unwrap_or_default();
+            let begins = head.trim_ascii_start().strip_prefix(b"{");
+            begins.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"data\""))
+                && tree
+                    .read(*file, VALUE_BYTES_MAX)
+                    .is_ok_and(|bytes| registry::parse(&bytes).is_err())
+        };
+        found.extend(files.like(tree, Look::Json).into_iter().filter(is_cut));
         found.extend(files.like(tree, Look::Pickle).into_iter().filter(is_export));
         found.iter().for_each(|file| files.take(*file));
         let unit = |source| Unit { kind: Kind::Export, source, number: 0 };

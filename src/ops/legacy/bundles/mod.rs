@@ -71,6 +71,9 @@ impl Reader for BundleReader {
                 files.take(file);
                 self.stems.add(tree, file);
             }
+            // Where it is damaged, it is what is called so.
+            let named = || bundle::FILE_NAMES.iter().find_map(|name| tree.find(folder, name));
+            let metadata = metadata.or_else(named);
             let number = self.jobs.len() as u32;
             self.jobs.push(Job { folder, metadata });
             units.push(Unit { kind: Kind::Bundle, source, number });
@@ -109,13 +112,13 @@ fn is_metadata(tree: &Tree, file: FileId, files: &Candidates) -> bool {
 /// Whether a folder is a bundle whose metadata is gone or damaged: it has the path of one, or a file that
 /// ought to be the metadata, and folders of files.
 fn is_bundle_without(tree: &Tree, folder: FolderId) -> bool {
-    let has_folder = || FOLDERS.iter().any(|name| tree.find_folder(folder, name).is_some());
-    if bundle::FILE_NAMES.iter().any(|name| tree.find(folder, name).is_some()) && has_folder() {
-        return true;
+    if !FOLDERS.iter().any(|name| tree.find_folder(folder, name).is_some()) {
+        return false;
     }
     let name = tree.folder_name(folder);
-    let is_unfinished = UNFINISHED.iter().any(|(begin, _)| name.starts_with(begin));
-    (is_unfinished && has_folder()) || (path_of(tree, folder).is_some() && has_folder())
+    bundle::FILE_NAMES.iter().any(|name| tree.find(folder, name).is_some())
+        || UNFINISHED.iter().any(|(begin, _)| name.starts_with(begin))
+        || path_of(tree, folder).is_some()
 }
 
 /// What the path of a folder tells, where it is one of a bundle. The end of the path at which the whole
@@ -172,6 +175,10 @@ impl BundleReader {
             Some(file) => {
                 let mut metadata = file.metadata();
                 if let Some(own) = metadata.own.take() {
+                    if !matches!(file.check_hash(), HashCheck::Matches(_)) {
+                        let why = "its metadata is not as it was written: its hash differs";
+                        found.problems.push(why.to_owned());
+                    }
                     let left = parts::add_own(tree, job, &own, &mut found)?;
                     return of_ours(own, metadata, left, found);
                 }
@@ -179,7 +186,10 @@ impl BundleReader {
                 self.add_parts(tree, job, Some(&metadata), &mut found)?;
             }
             None => {
-                found.variant = "without metadata".to_owned();
+                found.variant = match job.metadata {
+                    Some(_) => "damaged metadata".to_owned(),
+                    None => "without metadata".to_owned(),
+                };
                 found.problems.push(
                     "nothing tells what belongs to it: its context and its time \
                      are those of its path"

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{BundleReader, FOLDERS, Job};
 use crate::error::Result;
 use crate::format::bundle::{Metadata, Own};
-use crate::model::artifact::{ArtifactStatus, media_type_of};
+use crate::model::artifact::{ArtifactStatus, MEDIA_BYTES, MEDIA_JSON, media_type_of};
 use crate::model::config::PagePart;
 use crate::model::id::ArtifactName;
 use crate::model::snapshot::Status;
@@ -40,7 +40,8 @@ impl BundleReader {
         if let Some(file) = job.metadata {
             names.take(METADATA);
             added.insert(file);
-            let part = Part::new(METADATA, "application/json", Content::File(file))?;
+            let media_type = if metadata.is_some() { MEDIA_JSON } else { MEDIA_BYTES };
+            let part = Part::new(METADATA, media_type, Content::File(file))?;
             found.parts.push(part);
         }
         let mut is_whole = true;
@@ -116,7 +117,7 @@ impl BundleReader {
             Err(why) => why,
         };
         if let Some(hash) = super::repair::full_hash(path)
-            && let Some(file) = self.stems.find(tree, hash)
+            && let Some(file) = self.stems.find(tree, hash, job.folder)
         {
             let shown: String = path.chars().take(120).collect();
             let at = tree.path(file);

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::format::hashes;
-use crate::ops::legacy::files::{FileId, Tree};
+use crate::ops::legacy::files::{FileId, FolderId, Tree};
 
 /// The largest file that is hashed to be found again, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -48,13 +48,21 @@ impl Stems {
         }
     }
 
-    /// The file of this MD5: one that is named after it, else any.
-    pub(super) fn find(&mut self, tree: &Tree, hash: &str) -> Option<FileId> {
+    /// The file of this MD5: of those that are named after it the one that lies nearest to a folder, else
+    /// any.
+    pub(super) fn find(&mut self, tree: &Tree, hash: &str, near: FolderId) -> Option<FileId> {
         let hash = hash.to_ascii_lowercase();
         let digits = <[u8; DIGITS]>::try_from(hash.as_bytes().get(..DIGITS)?).ok()?;
         let named = self.named.get(&digits);
         let is_it = |file: &&FileId| hashes_of(tree, **file).contains(&hash);
-        if let Some(file) = named.and_then(|files| files.iter().find(is_it)) {
+        let near = tree.folder_path(near);
+        let shared = |file: &&FileId| {
+            let path = tree.path(**file);
+            path.split('/').zip(near.split('/')).take_while(|(one, other)| one == other).count()
+        };
+        let found = named.into_iter().flatten().filter(is_it);
+        // Of several that lie equally near the first.
+        if let Some(file) = found.rev().max_by_key(shared) {
             return Some(*file);
         }
         let pages = &self.pages;

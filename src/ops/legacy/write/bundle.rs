@@ -19,6 +19,10 @@ use crate::model::snapshot::{Draft, Status};
 use crate::model::time::Time;
 use crate::store::{Repository, copy, file};
 
+/// Where older programs keep the page.
+const PAGE: &str = "html/fullpage.html";
+/// Where older programs keep what the window showed.
+const VIEW: &str = "screenshots/viewport.png";
 /// How many folders are tried for a snapshot whose place is taken.
 const PLACES_MAX: u32 = 1_000;
 
@@ -106,7 +110,8 @@ fn fill(
         let path = within.join(name);
         fs::create_dir(&path).map_err(|source| Error::io(&path, source))?;
     }
-    let mut taken = BTreeSet::new();
+    // Whatever comes first.
+    let mut taken = BTreeSet::from([PAGE, VIEW].map(str::to_owned));
     let mut artifacts = Vec::with_capacity(draft.artifacts.len());
     let snapshot = repo.get(version)?;
     for artifact in &draft.artifacts {
@@ -189,8 +194,8 @@ fn place_of(artifact: &DraftArtifact, taken: &mut BTreeSet<String>) -> String {
     let kept = path::part(name);
     let ends = |ends: &[&str]| ends.iter().any(|end| name.to_ascii_lowercase().ends_with(end));
     let place = match () {
-        () if is(PagePart::Html) => "html/fullpage.html".to_owned(),
-        () if is(PagePart::ViewPng) => "screenshots/viewport.png".to_owned(),
+        () if is(PagePart::Html) => return PAGE.to_owned(),
+        () if is(PagePart::ViewPng) => return VIEW.to_owned(),
         () if ends(&[".html", ".htm"]) => format!("html/{kept}"),
         () if ends(&[".png", ".jpg", ".jpeg", ".webp"]) => format!("screenshots/{kept}"),
         () if is(PagePart::Console) || is(PagePart::Network) => format!("logs/{kept}"),
