@@ -64,13 +64,14 @@ pub fn apply(
             import.take(item)?;
             progress(Progress { stage: "files", done, total });
             Ok(())
-        })?;
-        import.wait(0)
+        })
     };
     match options.dry_run {
         true => work()?,
         false => repo.bulk(work)?,
     }
+    // Within the bulk, the last group would wait for more.
+    import.wait(0)?;
     let mut report = import.report;
     report.count();
     Ok(report)
