@@ -55,6 +55,9 @@
 //! **Invariant:** the file can be read without this crate: with SQLite and Zstandard, as
 //! `migrations/README.md` describes. Pictures that [`ops::repack`] opened up need `preflate-rs` too.
 //!
+//! **Invariant:** what is taken in from an old folder is there byte for byte, under a version that
+//! follows from what it is; [`ops::legacy::verify`] proves it.
+//!
 //! **Refused:** global state. A store, a clock, a browser are arguments. Two stores in one process
 //! know nothing of each other.
 //!
@@ -67,10 +70,10 @@
 //! |---|---|---|
 //! | 0 | [`error`] | what can go wrong, in one enum |
 //! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
-//! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log |
-//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots |
+//! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log, [`codec::gzip`] for old content |
+//! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots; what older programs wrote |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
-//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::legacy`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a
@@ -114,7 +117,7 @@ pub use model::keep::{Keep, Reason};
 pub use model::place::Place;
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
-pub use model::time::{Clock, SystemClock, Time};
+pub use model::time::{Clock, SystemClock, Time, Zone};
 pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.

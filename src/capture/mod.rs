@@ -17,6 +17,7 @@ pub mod address;
 pub mod chrome;
 mod draft;
 mod ledger;
+pub mod legacy;
 mod recorder;
 pub mod redact;
 mod taken;

@@ -6,6 +6,7 @@ use std::fmt;
 pub mod chunk;
 pub mod digest;
 pub mod frame;
+pub mod gzip;
 pub mod level;
 pub mod png;
 mod varint;

@@ -22,6 +22,7 @@ use serde_json::{Map, json};
 
 use crate::codec::frame;
 use crate::error::{Corruption, Error, Result};
+use crate::format::pickle::{Id, Pickle};
 use crate::format::pyjson::{self, Kind, NameOrder, PyJson, Value, Verdict};
 use crate::model::artifact::{DraftArtifact, MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
 use crate::model::context::Context;
@@ -192,6 +193,15 @@ pub fn begins_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, ..])
 }
 
+/// Where in a pickled export of a snapshot the value stands, and where the metadata; nothing where it is
+/// no export.
+pub fn in_pickle(pickle: &Pickle) -> Option<(Id, Id)> {
+    let (data, metadata) =
+        (pickle.get(pickle.root(), "data")?, pickle.get(pickle.root(), "metadata")?);
+    let has = |name: &str| pickle.get(metadata, name).is_some();
+    (has("version") || has("created_at")).then_some((data, metadata))
+}
+
 /// Reads the document of a snapshot.
 ///
 /// A text becomes `text/plain`. Any other value becomes `application/json`, laid out as Python lays it
@@ -274,7 +284,8 @@ pub fn read(bytes: &[u8]) -> Result<Document, Fault> {
             notes.push(format!("a description that can't be one here: {}", words.text()));
         }
     }
-    draft.user_info = user_info(metadata, &mut notes);
+    let info = metadata.get("user_info");
+    draft.user_info = fields(info, "user info", &mut notes);
     for (object, known, place) in
         [(metadata, &METADATA[..], "metadata"), (root, &DOCUMENT[..], "the document")]
     {
@@ -366,17 +377,21 @@ fn time(root: Value<'_, '_>, metadata: Value<'_, '_>, notes: &mut Vec<String>) -
     exported
 }
 
-/// The fields of the user info, as far as they can be kept exactly; others as the text that they are
-/// written as.
-fn user_info(metadata: Value<'_, '_>, notes: &mut Vec<String>) -> Map<String, serde_json::Value> {
+/// The members of an object, as far as they can be kept exactly; others as the text that they are
+/// written as. `whose` names the object in notes.
+pub(crate) fn fields(
+    object: Option<Value<'_, '_>>,
+    whose: &str,
+    notes: &mut Vec<String>,
+) -> Map<String, serde_json::Value> {
     let mut kept = Map::new();
-    let info = metadata.get("user_info").filter(|info| info.kind() != Kind::Null);
-    if let Some(info) = info.filter(|info| info.kind() != Kind::Object) {
-        notes.push(format!("its user info is no object: {}", info.text()));
+    let object = object.filter(|object| object.kind() != Kind::Null);
+    if let Some(object) = object.filter(|object| object.kind() != Kind::Object) {
+        notes.push(format!("its {whose} is no object: {}", object.text()));
     }
-    for (name, value) in info.into_iter().flat_map(Value::members) {
+    for (name, value) in object.into_iter().flat_map(Value::members) {
         let Some(key) = name.string() else {
-            notes.push(format!("user info had {}: {}", name.text(), value.text()));
+            notes.push(format!("{whose} had {}: {}", name.text(), value.text()));
             continue;
         };
         match exactly(value) {
@@ -384,7 +399,7 @@ fn user_info(metadata: Value<'_, '_>, notes: &mut Vec<String>) -> Map<String, se
                 kept.insert(key, exact);
             }
             Err(why) => {
-                notes.push(format!("{} of its user info is kept as a text: {why}", name.text()));
+                notes.push(format!("{} of its {whose} is kept as a text: {why}", name.text()));
                 kept.insert(key, value.text().into());
             }
         }
@@ -393,7 +408,7 @@ fn user_info(metadata: Value<'_, '_>, notes: &mut Vec<String>) -> Map<String, se
 }
 
 /// A value that is kept as it is, or why not.
-fn exactly(value: Value<'_, '_>) -> Result<serde_json::Value, String> {
+pub(crate) fn exactly(value: Value<'_, '_>) -> Result<serde_json::Value, String> {
     let text = value.text();
     let is_kept =
         |text: &str| text != "-0" && (text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok());

@@ -2,14 +2,20 @@
 
 pub mod aria;
 pub mod bsdiff;
+pub mod bundle;
 pub mod console;
 pub mod diff;
 pub mod entries;
 pub mod export;
+pub mod flat;
 pub mod har;
+pub mod hashes;
 pub mod image;
 pub mod mhtml;
 pub mod pickle;
 pub mod protocol;
 pub mod pyjson;
+pub mod registry;
 pub mod selector;
+pub mod selector_engine;
+pub mod shape;

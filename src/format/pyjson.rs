@@ -368,12 +368,12 @@ impl<'j, 't> Value<'j, 't> {
         if self.kind() != Kind::Text {
             return None;
         }
-        String::from_utf8(self.unescaped().into_owned()).ok()
+        String::from_utf8(self.characters().into_owned()).ok()
     }
 
     /// The characters of a text as UTF-8, and half surrogate pairs as if they were characters. Such
     /// bytes sort as Python sorts texts.
-    fn unescaped(self) -> Cow<'t, [u8]> {
+    pub(crate) fn characters(self) -> Cow<'t, [u8]> {
         let text = self.text();
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
         if !inner.contains('\\') {
@@ -413,7 +413,7 @@ impl<'j, 't> Value<'j, 't> {
 
     /// The member of this name; of several the last.
     pub fn get(self, name: &str) -> Option<Value<'j, 't>> {
-        let named = |(member, _): &(Value<'j, 't>, _)| *member.unescaped() == *name.as_bytes();
+        let named = |(member, _): &(Value<'j, 't>, _)| *member.characters() == *name.as_bytes();
         self.members().filter(named).last().map(|(_, value)| value)
     }
 
@@ -428,9 +428,9 @@ impl<'j, 't> Value<'j, 't> {
     }
 
     /// The members of an object, the last of each name, in order.
-    fn sorted(self, order: NameOrder) -> Vec<(Value<'j, 't>, Value<'j, 't>)> {
+    pub(crate) fn sorted(self, order: NameOrder) -> Vec<(Value<'j, 't>, Value<'j, 't>)> {
         let mut members: Vec<_> =
-            self.members().map(|(name, value)| (name.unescaped(), name, value)).collect();
+            self.members().map(|(name, value)| (name.characters(), name, value)).collect();
         // Stable, so that the last of one name stays the last.
         members.sort_by(|a, b| a.0.cmp(&b.0));
         let mut kept: Vec<(Cow<'t, [u8]>, Value<'j, 't>, Value<'j, 't>)> = Vec::new();
@@ -454,6 +454,11 @@ impl<'j, 't> Value<'j, 't> {
 
     /// The text that Python's `json.dumps(value, sort_keys=True)` gives.
     pub fn canonical(self, order: NameOrder) -> String {
+        self.dumped(order, ", ", ": ")
+    }
+
+    /// The same with these separators between elements and after names.
+    pub fn dumped(self, order: NameOrder, between: &str, after_name: &str) -> String {
         struct Open<'j, 't> {
             rest: std::vec::IntoIter<(Option<Value<'j, 't>>, Value<'j, 't>)>,
             close: char,
@@ -471,7 +476,7 @@ impl<'j, 't> Value<'j, 't> {
                         Some((members.map(|(name, value)| (Some(name), value)).collect(), '}'))
                     }
                     Kind::Text => {
-                        quote(&value.unescaped(), &mut out);
+                        quote(&value.characters(), &mut out);
                         None
                     }
                     Kind::Float => {
@@ -500,11 +505,11 @@ impl<'j, 't> Value<'j, 't> {
                 }
                 Some((name, value)) => {
                     if !std::mem::take(&mut top.is_first) {
-                        out.push_str(", ");
+                        out.push_str(between);
                     }
                     if let Some(name) = name {
-                        quote(&name.unescaped(), &mut out);
-                        out.push_str(": ");
+                        quote(&name.characters(), &mut out);
+                        out.push_str(after_name);
                     }
                     next = Some(value);
                 }
@@ -516,7 +521,7 @@ impl<'j, 't> Value<'j, 't> {
     /// text, and over the [canonical](Value::canonical) text of anything else.
     pub fn checksum(self, order: NameOrder) -> String {
         match self.kind() {
-            Kind::Text => hex_sha256(&self.unescaped()),
+            Kind::Text => hex_sha256(&self.characters()),
             _ => hex_sha256(self.canonical(order).as_bytes()),
         }
     }
@@ -529,7 +534,7 @@ impl<'j, 't> Value<'j, 't> {
         }
         let mut names = self.within().flat_map(Value::members);
         let is_made = |(name, _): (Value<'_, '_>, _)| {
-            let name = name.unescaped();
+            let name = name.characters();
             matches!(&*name, b"null" | b"NaN") || Number::of_name(&name).is_some()
         };
         if names.any(is_made) { Verdict::Unknowable } else { Verdict::Differs }

@@ -68,6 +68,11 @@ impl Context {
     pub fn session(&self) -> Option<&str> {
         Some(self.parts[3].as_str()).filter(|part| *part != LEFT_OUT)
     }
+
+    /// Whether a function is told.
+    pub fn has_function(&self) -> bool {
+        self.parts[4] != LEFT_OUT
+    }
 }
 
 /// The context of what belongs nowhere in particular: every part left out.

@@ -6,7 +6,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{
+    DateTime, Duration as Span, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime,
+    SecondsFormat, TimeZone, Utc,
+};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -130,6 +134,114 @@ impl TryFrom<String> for Time {
 impl From<Time> for String {
     fn from(time: Time) -> String {
         time.to_string()
+    }
+}
+
+/// The zone of a clock that was read without telling its offset.
+///
+/// As text `UTC` or `Z`, an offset (`+03:00`, `-0530`, `+3`), or a name of the IANA database
+/// (`Africa/Nairobi`), as the version of it knows that this crate was built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(Rule);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Offset(FixedOffset),
+    Named(Tz),
+}
+
+impl Zone {
+    /// UTC.
+    pub const UTC: Zone = Zone(Rule::Named(Tz::UTC));
+
+    /// The moment at which a clock of this zone showed a reading, which is told as if it were UTC.
+    ///
+    /// What a clock showed twice, as it was put back, is the first of the two. What it never showed, as
+    /// it was put forward, is read by the offset before. Fails with `Invalid` outside the years 0 to
+    /// 9999.
+    pub fn moment(self, reading: Time) -> Result<Time> {
+        let naive = DateTime::<Utc>::from_timestamp_micros(reading.0).unwrap_or_default();
+        let naive = naive.naive_utc();
+        let micros = match self.0 {
+            Rule::Offset(offset) => first(offset.from_local_datetime(&naive)),
+            Rule::Named(zone) => first(zone.from_local_datetime(&naive)).or_else(|| {
+                let before = naive.checked_sub_signed(Span::hours(3))?;
+                let moment = first(zone.from_local_datetime(&before))?;
+                moment.checked_add(Span::hours(3).num_microseconds()?)
+            }),
+        };
+        Time::from_micros(micros.unwrap_or(reading.0))
+    }
+}
+
+/// The earlier of what a reading can mean, in microseconds since 1970.
+fn first<Z: TimeZone>(meant: MappedLocalTime<DateTime<Z>>) -> Option<i64> {
+    meant.earliest().map(|moment| moment.timestamp_micros())
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::Offset(offset) => f.pad(&offset.to_string()),
+            Rule::Named(zone) => f.pad(zone.name()),
+        }
+    }
+}
+
+impl FromStr for Zone {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if matches!(text, "Z" | "z" | "UTC" | "utc") {
+            return Ok(Zone::UTC);
+        }
+        if let Some(offset) = offset_of(text) {
+            return Ok(Zone(Rule::Offset(offset)));
+        }
+        let named = text.parse::<Tz>().map(|zone| Zone(Rule::Named(zone)));
+        named.map_err(|_| {
+            let why = "UTC, an offset as +03:00, or a name as Africa/Nairobi is needed";
+            Error::invalid("time zone", text, why)
+        })
+    }
+}
+
+/// Reads `+03:00`, `+0300`, `+03` and `+3`.
+fn offset_of(text: &str) -> Option<FixedOffset> {
+    let (sign, rest) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => return None,
+    };
+    if !rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        return None;
+    }
+    let (hours, minutes) = match rest.split_once(':') {
+        Some((hours, minutes)) if minutes.len() == 2 => (hours, minutes),
+        None if rest.len() == 4 => rest.split_at(2),
+        None => (rest, "0"),
+        Some(_) => return None,
+    };
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let fits = (0..=14).contains(&hours) && (0..60).contains(&minutes);
+    fits.then(|| FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60)))?
+}
+
+impl Time {
+    /// Reads a time as Python's `isoformat` writes it, and whether an offset stands beside it; without
+    /// one the reading is told as if it were UTC.
+    pub fn read_iso(text: &str) -> Option<(Time, bool)> {
+        let text = text.trim();
+        let told = DateTime::parse_from_rfc3339(text).is_ok();
+        Some((text.parse().ok()?, told))
+    }
+
+    /// The moment so many seconds after 1970, to the microsecond as Python's `round(seconds * 1e6)` gives
+    /// it; none for what is no moment.
+    pub fn from_seconds(seconds: f64) -> Option<Time> {
+        let micros = (seconds * 1e6).round_ties_even();
+        let fits = micros >= MICROS_MIN as f64 && micros <= MICROS_MAX as f64;
+        fits.then_some(Time(micros as i64))
     }
 }
 

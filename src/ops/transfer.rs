@@ -14,6 +14,9 @@
 //! The requests of a page go out as a HAR that other tools read, with bodies inside; any artifact goes
 //! out as it is.
 //!
+//! A snapshot also goes out as the hierarchical folder in which Python scrapers keep a capture, and comes
+//! in from it the same in everything.
+//!
 //! A single data snapshot also goes out as a [JSON document](crate::format::export), the form in which
 //! Python snapshot managers exchange one, and comes in from such. What it can't hold is refused on the
 //! way out. On the way in its value is compared with its checksum.
@@ -33,9 +36,12 @@ use crate::model::artifact::{Artifact, Given};
 use crate::model::id::{ArtifactName, Version};
 use crate::model::query::Query;
 use crate::model::snapshot::Snapshot;
+use crate::ops::legacy::write;
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth};
 use crate::store::{Builder, Repository, copy, file};
+
+pub use crate::ops::legacy::write::{Written, bundle_path, export_bundle, export_flat};
 
 /// Snapshots that are listed at once.
 const PAGE: usize = 1_000;
@@ -214,7 +220,8 @@ fn held<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Artifact> {
 }
 
 /// Stores all snapshots of an archive, the oldest first, and tells what became of each. A
-/// [JSON document](crate::format::export), which is known by how it begins, is an archive of one.
+/// [JSON document](crate::format::export), which is known by how it begins, is an archive of one; a
+/// folder is one of the [bundles](export_bundle) in it.
 ///
 /// Rules of retention hold for them as for all others. Ended early and done again, it goes on: what
 /// is there already is found again.
@@ -230,6 +237,10 @@ pub fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Imported>> {
     let path = path.as_ref();
+    if path.is_dir() {
+        let archive = write::archive_of(path, progress)?;
+        return import_all(repo, &archive, naming, progress);
+    }
     // SQLite looks first: to open and close the file of a store by other means ends the locks that
     // this process has on it.
     let refused = match open(path, progress) {

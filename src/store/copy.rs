@@ -9,7 +9,7 @@ use serde_json::Map;
 use crate::codec::digest::Digest;
 use crate::error::{Corruption, Error, Result, What};
 use crate::model::artifact::{ArtifactStatus, DraftArtifact, Given};
-use crate::model::id::{Tag, Version};
+use crate::model::id::{BlobHash, Tag, Version};
 use crate::model::snapshot::{Draft, Status};
 use crate::model::time::Time;
 use crate::store::blobs::{self, PIECES};
@@ -96,4 +96,19 @@ pub(crate) fn in_order(conn: &Connection, versions: &[Version]) -> Result<Vec<Ve
 pub(crate) fn manifest(conn: &Connection, version: &Version) -> Result<Option<Digest>> {
     let Some(id) = snapshots::id_of(conn, version)? else { return Ok(None) };
     Ok(snapshots::load(conn, &[id])?.pop().map(|record| snapshots::manifest(&record)))
+}
+
+/// The user info of a snapshot that is there, and whether it is forgotten; nothing where none is.
+pub(crate) fn user_info(
+    conn: &Connection,
+    version: &Version,
+) -> Result<Option<(Map<String, serde_json::Value>, bool)>> {
+    let Some((id, forgotten)) = snapshots::find(conn, version)? else { return Ok(None) };
+    let Some(record) = snapshots::load(conn, &[id])?.pop() else { return Ok(None) };
+    Ok(Some((said(&record)?.draft.user_info, forgotten)))
+}
+
+/// Whether the content of this hash is there.
+pub(crate) fn holds(conn: &Connection, hash: &BlobHash) -> Result<bool> {
+    Ok(blobs::find(conn, hash)?.is_some())
 }

@@ -1,4 +1,4 @@
-//! A file that is not part of a store, made whole or not at all.
+//! A file or a folder that is not part of a store, made whole or not at all.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -35,4 +35,33 @@ pub(crate) fn create(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) ->
     made.persist_noclobber(path).map_err(|failed| at(failed.error))?;
     schema::sync_folder(folder).map_err(at)?;
     Ok(bytes)
+}
+
+/// Makes a folder at `path`, filled by `fill`, which is given where it lies while it is made. It is
+/// readable for its owner alone.
+///
+/// Fails with `StoreExists` where anything stands there.
+pub(crate) fn create_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let at = |source: std::io::Error| match source.kind() {
+        ErrorKind::StorageFull => Error::NoSpace { path: path.to_owned() },
+        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => {
+            Error::StoreExists { path: path.to_owned() }
+        }
+        _ => Error::io(path, source),
+    };
+    let above = schema::folder_of(path);
+    let made = tempfile::Builder::new().prefix(".tmp_").tempdir_in(above).map_err(at)?;
+    fill(made.path()).map_err(|error| match error {
+        Error::Io { source, .. } => at(source),
+        error => error,
+    })?;
+    schema::sync_folder(made.path()).map_err(at)?;
+    // An empty folder would be replaced.
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::StoreExists { path: path.to_owned() });
+    }
+    std::fs::rename(made.path(), path).map_err(at)?;
+    // It is not there any more, so that nothing is removed.
+    let _ = made.keep();
+    schema::sync_folder(above).map_err(at)
 }

@@ -13,6 +13,7 @@ pub(crate) mod copy;
 mod create;
 mod events;
 pub(crate) mod file;
+pub(crate) mod foreign;
 pub(crate) mod forget;
 pub(crate) mod gc;
 mod lanes;

@@ -114,7 +114,7 @@ impl Location {
 }
 
 /// The path as SQLite reads it where options follow.
-fn frozen_uri(path: &Path) -> PathBuf {
+pub(crate) fn frozen_uri(path: &Path) -> PathBuf {
     let mut uri = String::from("file:");
     for byte in path.to_string_lossy().bytes() {
         match byte {

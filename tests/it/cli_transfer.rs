@@ -286,3 +286,26 @@ fn a_store_in_use_is_not_repaired() {
     drop(user);
     assert_eq!(shell.run("repair").code, 3);
 }
+
+#[test]
+fn snapshots_go_out_as_folders_and_come_back() {
+    let shell = shop();
+    let out = shell.json("export feed page --as bundle -o tree");
+    assert_eq!(out.len(), 2);
+    assert_eq!(out[0]["path"], "tree/shop.example/feed/-/20260126/000000_-");
+    let text = shell.done("export image --as bundle -o tree");
+    assert_eq!(text, "tree/-/-/-/20260127/000000_-\n");
+    shell.done("init --store b.db");
+    let import = shell.run("import tree --store b.db");
+    assert_eq!(import.code, 0, "{}", import.err);
+    for version in ["feed --artifact data", "page --artifact page.mhtml", "image"] {
+        let get = |store| shell.run(&format!("get {version} --store {store}")).out;
+        assert_eq!(get("b.db"), get("tintype.db"));
+    }
+    shell.run("export feed --as bundle -o tree").failed(15, "exists already");
+    let flat = shell.json("export page --as flat -o flat");
+    assert_eq!(flat[0]["left_out"], json!(["network.har", "page.mhtml"]));
+    let taken = shell.run("legacy import flat --store b.db");
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    shell.run("import flat --store b.db").failed(12, "legacy import");
+}

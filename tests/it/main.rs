@@ -19,6 +19,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_legacy;
+#[cfg(feature = "cli")]
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
 mod cli_transfer;
@@ -34,6 +36,14 @@ mod faults;
 mod image;
 mod input;
 mod large;
+mod legacy;
+mod legacy_bundle;
+mod legacy_capture;
+#[cfg(unix)]
+mod legacy_hostile;
+mod legacy_kinds;
+mod legacy_registry;
+mod legacy_write;
 mod lifecycle;
 #[cfg(feature = "chrome")]
 mod loading;

@@ -24,12 +24,14 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 34] = [
+const HOMES: [(&str, &[&str]); 37] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
     ("thiserror", &[]),
     ("chrono", &["src/model/time.rs"]),
+    ("chrono_tz", &["src/model/time.rs"]),
+    ("flate2", &["src/codec/"]),
     ("blake3", &["src/codec/"]),
     ("zstd", &["src/codec/"]),
     ("bzip2", &["src/format/bsdiff.rs"]),
@@ -37,13 +39,14 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("preflate_rs", &["src/codec/png.rs"]),
     ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
-    ("sha2", &["src/format/pyjson.rs"]),
+    ("sha2", &["src/format/hashes.rs", "src/format/pyjson.rs"]),
+    ("md5", &["src/format/hashes.rs"]),
     ("similar", &["src/format/"]),
     ("rusqlite", &["src/store/", "src/records/"]),
     ("r2d2", &["src/store/"]),
     ("r2d2_sqlite", &["src/store/"]),
     ("rusqlite_migration", &["src/store/"]),
-    ("rustix", &["src/store/sqlite.rs"]),
+    ("rustix", &["src/store/sqlite.rs", "src/ops/legacy/files.rs"]),
     ("tempfile", &["src/store/", "src/capture/chrome/"]),
     ("headless_chrome", &["src/capture/chrome/"]),
     ("tungstenite", &["src/capture/chrome/"]),

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
     ArtifactName, Context, EventKind, Keep, Pattern, Place, Selector, Status, Tag, Time, Version,
+    Zone,
 };
 
 /// The memory of a scraper: every version of the pages it saw and of the data it made from them,
@@ -145,6 +146,9 @@ pub enum Command {
     Export(Export),
     /// Store all snapshots of an archive
     Import(Import),
+    /// Take in old snapshot folders of Python programs, with proof
+    #[command(subcommand)]
+    Legacy(Legacy),
     /// Make a new store of what can be read of a damaged one
     Repair(Repair),
     /// Count what the store holds and what that costs
@@ -474,15 +478,16 @@ Examples:
   tintype export latest:good -o good.tintype
   tintype --store good.tintype list
   tintype export latest -o feed.json --as json
-  tintype export latest -o page.har --as har")]
+  tintype export latest -o page.har --as har
+  tintype export latest -o data/snapshots --as bundle")]
 pub struct Export {
     /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
     #[arg(required = true, value_name = "VERSION")]
     pub versions: Vec<Selector>,
-    /// The file; nothing may stand there
-    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// The file; nothing may stand there. For bundle and flat the folder, which may be there
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: PathBuf,
-    /// What to write; all but an archive are of one snapshot
+    /// What to write; json, har and mhtml are of one snapshot
     #[arg(long = "as", value_name = "FORM", default_value = "archive")]
     pub form: ExportForm,
 }
@@ -497,6 +502,10 @@ pub enum ExportForm {
     Har,
     /// The page as one file: its page.mhtml
     Mhtml,
+    /// A folder site/module/component/date/time_session in PATH for each, as Python scrapers keep them
+    Bundle,
+    /// A page and its picture in the flat folder PATH, as older Python scrapers keep them
+    Flat,
 }
 
 #[derive(Args)]
@@ -508,8 +517,8 @@ A file that begins with { is read as the JSON document of a snapshot, whoever wr
 is compared with its checksum. What is no standard JSON is kept as application/x-python-json.
 A snapshot that is here already, the same in everything, is not stored again.")]
 pub struct Import {
-    /// The archive, any store, or the JSON document of a snapshot
-    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// The archive, any store, the JSON document of a snapshot, or a folder of exported bundles
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub archive: PathBuf,
     /// Choose the version, where the archive holds one snapshot
     #[arg(long, value_name = "V")]
@@ -517,6 +526,54 @@ pub struct Import {
     /// Make a new version where its own is taken by another snapshot
     #[arg(long, conflicts_with = "as_version")]
     pub new_version: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Legacy {
+    /// Tell what a folder holds; no store is needed, and nothing is changed
+    #[command(after_help = "\
+Files are recognised by what is in them. Exit codes: 0 ok, 3 something could not be read.")]
+    Scan {
+        /// The folder
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+    /// Store all that a folder holds
+    #[command(after_help = "\
+Done again, it adds nothing; ended early and done again, it goes on. The folder is not changed. What is
+not understood is kept as the bytes that it is. The site of a snapshot is the host of its address,
+`local` for a file and `unknown` where there is none.
+
+Times without an offset are read in --time-zone: UTC, an offset, or a name as Africa/Nairobi. Where
+programs are known to have written UTC, they are read as that.
+
+Exit codes: 0 ok, 1 the store or the folder can't be used, 3 something could not be read or stored.
+
+Examples:
+  tintype legacy import old/data --dry-run
+  tintype legacy import old/data --time-zone +03:00 --json > report.json")]
+    Import {
+        /// The folder
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// Read times that tell no offset in this zone [default: UTC, and the report says so]
+        #[arg(long, value_name = "TZ")]
+        time_zone: Option<Zone>,
+        /// Tell what would be stored, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Compare what was imported with the folder, or with the hashes that it declared
+    #[command(after_help = "\
+With DIR, the folder and the store are read again and compared, artifact for artifact, byte for byte.
+Without, every imported snapshot is compared with the hashes that were declared for it.
+
+Exit codes: 0 all is as it was, 3 something of the folder could not be read, 13 something differs.")]
+    Verify {
+        /// The folder
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod forget;
 mod gc;
+mod legacy;
 mod metrics;
 mod out;
 mod put;
@@ -84,6 +85,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Repack => repack::repack(&open()?, out),
         Command::Export(args) => transfer::export(&open()?, &args, out),
         Command::Import(args) => transfer::import(&open()?, &args, out),
+        Command::Legacy(what) => legacy::legacy(open, global, &what, out),
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
         Command::Stats => read::stats(&open()?, out),
         Command::Metrics(args) => metrics::metrics(&open()?, args, out),

@@ -11,7 +11,7 @@ use tintype::ops::progress::Progress;
 use crate::args::{Global, When};
 
 /// The number of the JSON forms; fields are only ever added to them.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// Why a command ended before its end.
 pub enum Failure {

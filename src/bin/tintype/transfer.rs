@@ -19,6 +19,7 @@ pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
         .collect::<tintype::Result<_>>()?;
     match args.form {
         ExportForm::Archive => archive(repo, &versions, args, out),
+        ExportForm::Bundle | ExportForm::Flat => folders(repo, &versions, args, out),
         _ => one(repo, &versions, args, out),
     }
 }
@@ -40,9 +41,7 @@ fn one(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run
             let exported = transfer::export_artifact(repo, version, &name, &args.output)?;
             (Some("page.mhtml"), exported)
         }
-        ExportForm::Archive | ExportForm::Json => {
-            (None, transfer::export_json(repo, version, &args.output)?)
-        }
+        _ => (None, transfer::export_json(repo, version, &args.output)?),
     };
     match out.json {
         true => out.object(json!({
@@ -57,6 +56,32 @@ fn one(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run
             plain(&args.output.display().to_string()),
             size(exported.file_bytes)
         )),
+    }
+    Ok(Done::Ok)
+}
+
+/// Writes each snapshot into a folder of the form.
+fn folders(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run {
+    for version in versions {
+        let written = match args.form {
+            ExportForm::Flat => transfer::export_flat(repo, version, &args.output)?,
+            _ => transfer::export_bundle(repo, version, &args.output)?,
+        };
+        match out.json {
+            true => out.object(json!({
+                "version": version,
+                "path": written.path,
+                "files": written.files,
+                "bytes": written.bytes,
+                "left_out": written.left_out,
+            }))?,
+            false => {
+                out.line(plain(&written.path.display().to_string()))?;
+                if !written.left_out.is_empty() {
+                    out.note(format!("  left out: {}", written.left_out.join(", ")));
+                }
+            }
+        }
     }
     Ok(Done::Ok)
 }

@@ -5,8 +5,8 @@
 //! or call it make a node here that says so: [`Node::Global`], [`Node::Made`]. What it comes to is a
 //! graph, since a list may hold itself and two places may hold the same list.
 //!
-//! **Invariant:** whatever the bytes, reading ends: each instruction is looked at once, makes at most
-//! one node, and takes no more memory than a constant times the bytes read.
+//! **Invariant:** whatever the bytes, reading ends: each instruction is looked at once and makes at
+//! most one node, and [`INSTRUCTIONS_MAX`] are carried out. What bytes stand in it is held once more.
 //!
 //! **Invariant:** the order of a dict is kept, and so are the digits of every number.
 //!
@@ -18,14 +18,23 @@
 //! ```
 
 mod render;
+mod repr;
+
+pub use render::Dumped;
+pub(crate) use render::name_of;
 
 use std::collections::HashMap;
 
 /// The most nodes of a pickle that are rendered. What is shared is rendered at each of its places, so a
 /// small pickle can be a huge tree.
 pub const RENDERED_MAX: usize = 1_000_000;
+/// The most bytes that a rendering takes, within one text: what is shared stands in it many times.
+pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The deepest that a rendering goes: what readers of JSON take.
 pub const RENDERED_DEPTH_MAX: usize = 100;
+/// The most instructions of a pickle that are carried out. Each makes one value at most, which takes
+/// some hundred bytes.
+pub const INSTRUCTIONS_MAX: usize = 4_000_000;
 /// The longest integer that is told in decimal digits, in bytes of its binary form. Longer ones take
 /// time that grows with their square.
 const INTEGER_BYTES_MAX: usize = 2_048;
@@ -190,7 +199,7 @@ impl<'b> Machine<'b> {
     }
 
     fn run(&mut self) -> Step<Id> {
-        loop {
+        for _ in 0..INSTRUCTIONS_MAX {
             self.began = self.at;
             let code = self.byte()?;
             if code == b'.' {
@@ -198,6 +207,7 @@ impl<'b> Machine<'b> {
             }
             self.step(code)?;
         }
+        self.wrong("more instructions than are carried out")
     }
 
     fn step(&mut self, code: u8) -> Step {

@@ -1,10 +1,11 @@
 //! Pickles as JSON: as Python writes it, and with tags for what JSON can't hold.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Id, Made, Node, Pickle, RENDERED_DEPTH_MAX, RENDERED_MAX};
+use super::{Id, Made, Node, Pickle, RENDERED_BYTES_MAX, RENDERED_DEPTH_MAX, RENDERED_MAX};
 
 impl Pickle {
     /// What Python's `json.dumps` gives for the value, with its order and its separators; nothing where
@@ -16,9 +17,18 @@ impl Pickle {
 
     /// The same of a value within it.
     pub fn json_of(&self, id: Id) -> Option<String> {
-        let mut writer = Writer { pickle: self, out: String::new(), left: RENDERED_MAX };
+        let dumped = self.dumped(id)?;
+        dumped.is_exact.then_some(dumped.text)
+    }
+
+    /// What Python's `json.dumps` gives for a value within it, also where that would not come back as
+    /// it is: tuples become lists, and names that are numbers, `True`, `False` or `None` become texts.
+    /// Nothing where Python would refuse it.
+    pub fn dumped(&self, id: Id) -> Option<Dumped> {
+        let mut writer =
+            Writer { pickle: self, out: String::new(), left: RENDERED_MAX, is_exact: true };
         writer.value(id, 0)?;
-        Some(writer.out)
+        Some(Dumped { text: writer.out, is_exact: writer.is_exact })
     }
 
     /// The value as JSON that tells what JSON can't hold: an object with one member whose name begins
@@ -36,8 +46,59 @@ impl Pickle {
     /// | what would be called | `{"$object": {"by": …, "arguments": …, "state": …, "items": …, "entries": …}}` |
     /// | what is within itself, or beyond the limits | `{"$cycle": place}`, `{"$omitted": place}` |
     pub fn tagged(&self) -> Value {
-        let mut tagger = Tagger { pickle: self, above: Vec::new(), left: RENDERED_MAX };
-        tagger.value(self.root)
+        self.tagged_of(self.root)
+    }
+
+    /// The same of a value within it.
+    pub fn tagged_of(&self, id: Id) -> Value {
+        let mut tagger = Tagger {
+            pickle: self,
+            above: Vec::new(),
+            left: RENDERED_MAX,
+            bytes_left: RENDERED_BYTES_MAX,
+        };
+        tagger.value(id)
+    }
+}
+
+/// What Python's `json.dumps` gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dumped {
+    /// The text.
+    pub text: String,
+    /// Whether the value comes back from it as it is.
+    pub is_exact: bool,
+}
+
+impl Pickle {
+    /// The number that a scalar of NumPy is which is a `float` to Python: one of 64 bits.
+    pub(super) fn numpy_float(&self, made: &Made) -> Option<f64> {
+        let (kind, bytes) = self.numpy_scalar(made)?;
+        let bytes: [u8; 8] = bytes.try_into().ok()?;
+        (kind == "f8").then(|| f64::from_le_bytes(bytes))
+    }
+
+    /// The type of a scalar of NumPy, and its bytes, little end first.
+    pub(super) fn numpy_scalar(&self, made: &Made) -> Option<(&str, &[u8])> {
+        let Node::Global { module, name } = self.node(made.by) else { return None };
+        if !matches!(module.as_str(), "numpy._core.multiarray" | "numpy.core.multiarray")
+            || name != "scalar"
+        {
+            return None;
+        }
+        let Node::Tuple(arguments) = self.node(made.arguments) else { return None };
+        let [of, bytes] = arguments.as_slice() else { return None };
+        let (Node::Made(of), Node::Bytes(bytes)) = (self.node(*of), self.node(*bytes)) else {
+            return None;
+        };
+        let Node::Tuple(arguments) = self.node(of.arguments) else { return None };
+        // The second field of its state is the order of the bytes.
+        let order = of.state.and_then(|state| match self.node(state) {
+            Node::Tuple(fields) => self.text(*fields.get(1)?),
+            _ => None,
+        });
+        let kind = self.text(*arguments.first()?)?;
+        (order != Some(">")).then_some((kind, bytes))
     }
 }
 
@@ -72,12 +133,13 @@ struct Writer<'p> {
     pickle: &'p Pickle,
     out: String,
     left: usize,
+    is_exact: bool,
 }
 
 impl Writer<'_> {
     fn value(&mut self, id: Id, depth: usize) -> Option<()> {
         self.left = self.left.checked_sub(1)?;
-        if depth > RENDERED_DEPTH_MAX {
+        if depth > RENDERED_DEPTH_MAX || self.out.len() > RENDERED_BYTES_MAX {
             return None;
         }
         match self.pickle.node(id) {
@@ -87,44 +149,81 @@ impl Writer<'_> {
             Node::Int(digits) => self.out += digits,
             Node::Float(number) => self.out += &float(*number),
             Node::Text(text) => self.text(text),
-            Node::List(items) => {
-                self.out.push('[');
-                for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        self.out += ", ";
-                    }
-                    self.value(*item, depth + 1)?;
-                }
-                self.out.push(']');
+            Node::List(items) => self.list(items, depth)?,
+            Node::Tuple(items) => {
+                self.is_exact = false;
+                self.list(items, depth)?;
             }
-            Node::Dict(entries) => {
-                self.out.push('{');
-                for (at, (name, value)) in self.last_of_each(entries)?.into_iter().enumerate() {
-                    if at > 0 {
-                        self.out += ", ";
-                    }
-                    let Node::Text(name) = self.pickle.node(name) else { return None };
-                    self.text(name);
-                    self.out += ": ";
-                    self.value(value, depth + 1)?;
-                }
-                self.out.push('}');
+            Node::Dict(entries) => self.dict(entries, depth)?,
+            Node::Made(made) => {
+                self.is_exact = false;
+                self.made(made, depth)?;
             }
             _ => return None,
         }
         Some(())
     }
 
-    /// The entries of a dict: a name that is set again keeps its place and gets the new value.
+    fn list(&mut self, items: &[Id], depth: usize) -> Option<()> {
+        self.out.push('[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.out += ", ";
+            }
+            self.value(*item, depth + 1)?;
+        }
+        self.out.push(']');
+        Some(())
+    }
+
+    fn dict(&mut self, entries: &[(Id, Id)], depth: usize) -> Option<()> {
+        self.out.push('{');
+        for (at, (name, value)) in self.last_of_each(entries)?.into_iter().enumerate() {
+            if at > 0 {
+                self.out += ", ";
+            }
+            match self.pickle.node(name) {
+                Node::Text(name) => self.text(name),
+                other => {
+                    self.is_exact = false;
+                    self.out += &format!("\"{}\"", name_of(other)?);
+                }
+            }
+            self.out += ": ";
+            self.value(value, depth + 1)?;
+        }
+        self.out.push('}');
+        Some(())
+    }
+
+    /// What is of a class that `json.dumps` takes for one that it knows.
+    fn made(&mut self, made: &Made, depth: usize) -> Option<()> {
+        let Node::Global { module, name } = self.pickle.node(made.by) else { return None };
+        match (module.as_str(), name.as_str()) {
+            ("collections", "OrderedDict" | "defaultdict" | "Counter") => {
+                self.dict(&made.entries, depth)
+            }
+            _ => {
+                self.out += &float(self.pickle.numpy_float(made)?);
+                Some(())
+            }
+        }
+    }
+
+    /// The entries of a dict: a name that is set again keeps its place and gets the new value. Nothing
+    /// where a name can't be one in JSON.
     fn last_of_each(&self, entries: &[(Id, Id)]) -> Option<Vec<(Id, Id)>> {
-        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        let mut places: HashMap<(bool, Cow<'_, [u8]>), usize> = HashMap::new();
         let mut kept: Vec<(Id, Id)> = Vec::with_capacity(entries.len());
         for (name, value) in entries {
-            let Node::Text(text) = self.pickle.node(*name) else { return None };
-            match places.get(text.as_slice()) {
+            let key = match self.pickle.node(*name) {
+                Node::Text(text) => (true, Cow::Borrowed(text.as_slice())),
+                other => (false, Cow::Owned(name_of(other)?.into_bytes())),
+            };
+            match places.get(&key) {
                 Some(place) => kept[*place].1 = *value,
                 None => {
-                    places.insert(text, kept.len());
+                    places.insert(key, kept.len());
                     kept.push((*name, *value));
                 }
             }
@@ -151,9 +250,20 @@ impl Writer<'_> {
     }
 }
 
+/// What `json.dumps` makes of a name that is no text; nothing where it refuses it.
+pub(crate) fn name_of(node: &Node) -> Option<String> {
+    match node {
+        Node::None => Some("null".to_owned()),
+        Node::Bool(value) => Some(value.to_string()),
+        Node::Int(digits) => Some(digits.clone()),
+        Node::Float(number) => Some(float(*number)),
+        _ => None,
+    }
+}
+
 /// A number as Python's `repr` writes it: the fewest digits that mean it, an exponent of two digits at
 /// least from 1e16 on and below 1e-4.
-fn float(number: f64) -> String {
+pub(super) fn float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
     }
@@ -177,6 +287,7 @@ struct Tagger<'p> {
     /// What is being written, from the root down.
     above: Vec<Id>,
     left: usize,
+    bytes_left: usize,
 }
 
 impl Tagger<'_> {
@@ -187,9 +298,19 @@ impl Tagger<'_> {
         if self.left == 0 || self.above.len() >= RENDERED_DEPTH_MAX / 3 {
             return json!({ "$omitted": id });
         }
+        let node = self.pickle.node(id);
+        let bytes = match node {
+            Node::Text(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => bytes.len(),
+            Node::Int(digits) => digits.len(),
+            _ => 0,
+        };
+        let Some(bytes_left) = self.bytes_left.checked_sub(bytes) else {
+            return json!({ "$omitted": id });
+        };
+        self.bytes_left = bytes_left;
         self.left -= 1;
         self.above.push(id);
-        let value = self.tagged(self.pickle.node(id));
+        let value = self.tagged(node);
         self.above.pop();
         value
     }

@@ -7,6 +7,7 @@ pub mod chromium;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]

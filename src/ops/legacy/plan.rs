@@ -1,0 +1,164 @@
+//! A folder looked through: what is in it, and one old snapshot of it after the other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::error::Result;
+use crate::model::artifact::media_type_of;
+use crate::model::id::ArtifactName;
+use crate::ops::legacy::adaptive::AdaptiveReader;
+use crate::ops::legacy::bundles::BundleReader;
+use crate::ops::legacy::exports::ExportReader;
+use crate::ops::legacy::files::{FileId, Tree};
+use crate::ops::legacy::flat::{self, FlatReader};
+use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
+use crate::ops::legacy::look::{Candidates, Look};
+use crate::ops::legacy::registry::RegistryReader;
+use crate::ops::legacy::selector_engine::SelectorReader;
+use crate::ops::legacy::session::SessionReader;
+use crate::ops::legacy::{Reader, Unit};
+use crate::ops::progress::Progress;
+
+/// A folder looked through, ready to be taken in.
+pub struct Plan {
+    pub(crate) tree: Arc<Tree>,
+    looks: Candidates,
+    units: Vec<(u8, Unit)>,
+    readers: Vec<Box<dyn Reader>>,
+}
+
+/// Something that was found, as [`Plan::each`] gives it.
+pub(crate) struct Item {
+    pub(crate) found: Found,
+    /// The files that it is the first to account for.
+    pub(crate) files: Vec<FileId>,
+}
+
+impl Plan {
+    /// Looks through a folder; nothing is changed. `own` are files of ours that may lie in it and are
+    /// passed over, such as the store.
+    ///
+    /// Fails with `Io` where the folder can't be read.
+    pub fn of(root: &Path, own: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Result<Plan> {
+        let mut told = |stage, done, total| progress(Progress { stage, done, total });
+        let tree = Tree::walk(root, own, &mut |files| told("files found", files, 0))?;
+        let total = tree.len() as u64;
+        let mut looks = Candidates::of(&tree, &mut |done| {
+            // Each look is a read; to tell of it costs as much.
+            if done % 64 == 0 || done == total {
+                told("files looked at", done, total);
+            }
+        });
+        let mut readers = readers();
+        let mut units = Vec::new();
+        for (at, reader) in readers.iter_mut().enumerate() {
+            let found = reader.scan(&tree, &mut looks);
+            units.extend(found.into_iter().map(|unit| (at as u8, unit)));
+        }
+        Ok(Plan { tree: Arc::new(tree), looks, units, readers })
+    }
+
+    /// The folder.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// What a file looks like.
+    pub fn look(&self, file: FileId) -> Look {
+        self.looks.look(file)
+    }
+
+    /// Reads one old snapshot after the other, then what is left over, each file of which is one.
+    pub(crate) fn each(&mut self, visit: &mut dyn FnMut(Item) -> Result<()>) -> Result<()> {
+        let mut claimed = vec![false; self.tree.len()];
+        let mut refused: BTreeMap<FileId, String> = BTreeMap::new();
+        for (reader, unit) in &self.units {
+            let Some(reader) = self.readers.get_mut(usize::from(*reader)) else { continue };
+            match reader.read(&self.tree, *unit) {
+                Ok(found) => {
+                    let files = claim(&mut claimed, &found);
+                    visit(Item { found, files })?;
+                }
+                Err(why) => {
+                    let reason = refused.entry(unit.source).or_default();
+                    // Of a file with very many bad rows the first ones tell enough.
+                    if reason.len() < 1_000 {
+                        let between = if reason.is_empty() { "" } else { "; " };
+                        *reason = format!("{reason}{between}{why}");
+                    }
+                }
+            }
+        }
+        for file in self.tree.ids() {
+            if claimed[file.index()] {
+                continue;
+            }
+            let look = self.looks.look(file);
+            let found = match (refused.remove(&file), look) {
+                (None, Look::Html | Look::Png) => flat::orphan(&self.tree, file, look)?,
+                (why, look) => bytes(&self.tree, file, why.unwrap_or_else(|| unknown(look)))?,
+            };
+            let files = claim(&mut claimed, &found);
+            visit(Item { found, files })?;
+        }
+        Ok(())
+    }
+}
+
+/// All readers. Who comes first takes first: what belongs together by where it lies comes before what
+/// stands by itself.
+fn readers() -> Vec<Box<dyn Reader>> {
+    vec![
+        Box::new(RegistryReader::default()),
+        Box::new(BundleReader::default()),
+        Box::new(FlatReader),
+        Box::new(SelectorReader),
+        Box::new(SessionReader),
+        Box::new(AdaptiveReader::default()),
+        Box::new(ExportReader),
+    ]
+}
+
+/// Notes that the files of a snapshot are accounted for; gives those that were not before.
+fn claim(claimed: &mut [bool], found: &Found) -> Vec<FileId> {
+    let mut new = Vec::with_capacity(found.files.len());
+    for file in &found.files {
+        if !std::mem::replace(&mut claimed[file.index()], true) {
+            new.push(*file);
+        }
+    }
+    new
+}
+
+/// Why a file that looks so is kept as bytes.
+fn unknown(look: Look) -> String {
+    match look {
+        Look::Empty => "nothing is in it",
+        Look::Unread => "it can't be read",
+        Look::Json => "JSON of no form that is known",
+        Look::Gzip => "in gzip there is nothing that is known",
+        Look::Sqlite => "an SQLite file without snapshots in it",
+        Look::Pickle => "a pickle by itself",
+        Look::SelectorIndex | Look::Registry | Look::RegistryEntry => {
+            "a list of snapshots that are not there"
+        }
+        _ => "of no form that is known",
+    }
+    .to_owned()
+}
+
+/// A file that is kept as the bytes that it is.
+fn bytes(tree: &Tree, source: FileId, why: String) -> Result<Found> {
+    let name = tree.name(source);
+    let mut found = Found::new(Kind::Bytes, source, When::Changed(tree.modified(source)));
+    found.variant = "file".to_owned();
+    found.metadata = json!({"name": name});
+    let artifact = ArtifactName::data();
+    found.parts.push(Part::new(artifact.as_str(), media_type_of(&name), Content::File(source))?);
+    found.key = name;
+    found.problems.push(why);
+    Ok(found)
+}

@@ -1,0 +1,431 @@
+//! Proof: what was imported, beside what it was imported from, or beside what that declared.
+//!
+//! **Invariant:** it changes nothing. What it finds is a report, not an error.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::format::hashes::Sha256Stream;
+use crate::model::artifact::Artifact;
+use crate::model::id::{BlobHash, Version};
+use crate::model::query::Query;
+use crate::model::snapshot::Snapshot;
+use crate::ops::legacy::declared::Checked;
+use crate::ops::legacy::files::Tree;
+use crate::ops::legacy::found::{Identity, When};
+use crate::ops::legacy::names;
+use crate::ops::legacy::plan::Plan;
+use crate::ops::legacy::report::Hashes;
+use crate::ops::legacy::settle::{self, Ready, Settled};
+use crate::ops::progress::Progress;
+use crate::store::Repository;
+
+/// Snapshots that are listed at once.
+const PAGE: usize = 500;
+
+/// What kind of difference was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// It is not in the store.
+    Absent,
+    /// It is there, and forgotten.
+    Forgotten,
+    /// The store has other artifacts of it.
+    Artifacts,
+    /// The store has other content.
+    Content,
+    /// The store says something else of it.
+    Facts,
+    /// A declared hash comes out other than it did when it was imported.
+    Hash,
+}
+
+/// A place where the store is not what was imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// What kind it is.
+    pub kind: DifferenceKind,
+    /// The file that stands for the old snapshot, within its folder.
+    pub path: String,
+    /// The snapshot.
+    pub version: Option<Version>,
+    /// The artifact.
+    pub artifact: Option<String>,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What was compared, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Whether nothing differs.
+    pub ok: bool,
+    /// Where the store is not what was imported.
+    pub problems: Vec<Difference>,
+    /// Files that could not be read, and why.
+    pub unread: BTreeMap<String, String>,
+    /// Declared hashes that were not the true ones when they were imported, and still are not.
+    pub known: Vec<Difference>,
+    /// Files that were read; none where no folder was named.
+    pub files: u64,
+    /// Snapshots that were compared.
+    pub snapshots: u64,
+    /// Artifacts that were compared.
+    pub artifacts: u64,
+    /// Bytes of their content.
+    pub bytes: u64,
+    /// The declared hashes, made again.
+    pub hashes: Hashes,
+}
+
+/// Compares a folder with what the store has of it, artifact for artifact, byte for byte; without a
+/// folder, every imported snapshot with the hashes that were declared for it and with its identity.
+///
+/// Fails where the store or the folder can't be looked at.
+pub fn verify(
+    repo: &Repository,
+    folder: Option<&Path>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Verified> {
+    let mut verified = match folder {
+        Some(folder) => beside_folder(repo, folder, progress)?,
+        None => by_itself(repo, progress)?,
+    };
+    verified.ok = verified.problems.is_empty();
+    Ok(verified)
+}
+
+fn beside_folder(
+    repo: &Repository,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Verified> {
+    let mut plan = super::plan(repo, folder, progress)?;
+    let tree = plan.tree.clone();
+    let total = tree.len() as u64;
+    let mut verified = Verified::default();
+    for aside in tree.asides().iter().filter(|aside| !aside.is_link) {
+        verified.unread.insert(aside.path.clone(), aside.why.clone());
+    }
+    each(&mut plan, &mut |settled, files| {
+        verified.files += files;
+        compare(repo, &tree, &settled, &mut verified)?;
+        progress(Progress { stage: "files", done: verified.files, total });
+        Ok(())
+    })?;
+    Ok(verified)
+}
+
+fn each(plan: &mut Plan, visit: &mut dyn FnMut(Settled, u64) -> Result<()>) -> Result<()> {
+    let tree = plan.tree.clone();
+    plan.each(&mut |item| {
+        let files = item.files.len() as u64;
+        visit(settle::settle(&tree, item.found), files)
+    })
+}
+
+/// Compares an old snapshot with the one that it became.
+fn compare(
+    repo: &Repository,
+    tree: &Tree,
+    settled: &Settled,
+    verified: &mut Verified,
+) -> Result<()> {
+    let path = tree.path(settled.found.source);
+    for (file, why) in &settled.unread {
+        verified.unread.insert(tree.path(*file), why.clone());
+    }
+    if !settled.unread.is_empty() {
+        return Ok(());
+    }
+    let mut differs = |kind, version: Option<&Version>, artifact: Option<&str>, detail: String| {
+        verified.problems.push(Difference {
+            kind,
+            path: path.clone(),
+            version: version.cloned(),
+            artifact: artifact.map(str::to_owned),
+            detail,
+        });
+    };
+    verified.snapshots += 1;
+    verified.hashes.add(&settled.checked);
+    let Some((version, is_forgotten)) = repo.read(|view| names::find(view, settled))? else {
+        differs(DifferenceKind::Absent, None, None, "it is not in the store".to_owned());
+        return Ok(());
+    };
+    if is_forgotten {
+        let detail = "it was forgotten; undelete takes it back".to_owned();
+        differs(DifferenceKind::Forgotten, Some(&version), None, detail);
+        return Ok(());
+    }
+    let snapshot = repo.get(&version)?;
+    for detail in facts(&snapshot, settled) {
+        differs(DifferenceKind::Facts, Some(&version), None, detail);
+    }
+    let found = &settled.found;
+    if snapshot.artifacts.len() != found.parts.len() {
+        let detail = format!(
+            "{} artifacts are in the store, {} in the folder",
+            snapshot.artifacts.len(),
+            found.parts.len()
+        );
+        differs(DifferenceKind::Artifacts, Some(&version), None, detail);
+    }
+    let (mut artifacts, mut bytes) = (0, 0);
+    for (part, content) in found.parts.iter().zip(&settled.contents) {
+        let name = part.name.as_str();
+        let Some(artifact) = snapshot.artifact(name) else {
+            let detail = "the store has no such artifact".to_owned();
+            differs(DifferenceKind::Artifacts, Some(&version), Some(name), detail);
+            continue;
+        };
+        artifacts += u64::from(artifact.hash.is_some());
+        bytes += artifact.bytes;
+        let same = match content {
+            (Ready::Missing(..), ..) => match artifact.hash {
+                None => Ok(()),
+                Some(_) => Err("the store has content, and the folder none".to_owned()),
+            },
+            (_, hash, _) if artifact.hash != *hash => Err(format!(
+                "the hash of the stored content is {}, that of the folder's {}",
+                shown(artifact.hash),
+                shown(*hash)
+            )),
+            (Ready::Held(content), ..) => {
+                let mut content: &[u8] = content;
+                equal(repo, &version, name, &mut content)?
+            }
+            (Ready::File(file), ..) => match tree.stream(*file) {
+                Ok(mut stream) => equal(repo, &version, name, &mut stream)?,
+                Err(why) => Err(why.to_string()),
+            },
+        };
+        if let Err(detail) = same {
+            differs(DifferenceKind::Content, Some(&version), Some(name), detail);
+        }
+    }
+    verified.artifacts += artifacts;
+    verified.bytes += bytes;
+    for checked in settled.checked.iter().filter(|checked| checked.agrees != Some(true)) {
+        verified.known.extend(told(&path, Some(&version), checked));
+    }
+    Ok(())
+}
+
+/// A declared hash that does not agree, in words.
+fn told(path: &str, version: Option<&Version>, checked: &Checked) -> Option<Difference> {
+    Some(Difference {
+        kind: DifferenceKind::Hash,
+        path: path.to_owned(),
+        version: version.cloned(),
+        artifact: Some(checked.declared.artifact.clone()),
+        detail: checked.problem()?,
+    })
+}
+
+/// What the store says otherwise of a snapshot than the folder.
+fn facts(snapshot: &Snapshot, settled: &Settled) -> Vec<String> {
+    let found = &settled.found;
+    let mut differs = Vec::new();
+    let Some(told) = settle::told_of(&snapshot.user_info) else {
+        return vec!["its user info does not say where it comes from".to_owned()];
+    };
+    if snapshot.context != found.context {
+        differs.push(format!("its context is {}, not {}", snapshot.context, found.context));
+    }
+    if snapshot.status != found.status {
+        let (stored, here) = (snapshot.status.as_str(), found.status.as_str());
+        differs.push(format!("its status is {stored}, not {here}"));
+    }
+    let zone = told["zone"].as_str().and_then(|zone| zone.parse().ok());
+    let time = settle::date(&found.when, zone).time;
+    // Files are touched when they are copied.
+    if snapshot.created_at != time && !matches!(found.when, When::Changed(_)) {
+        differs.push(format!("its time is {}, not {time}", snapshot.created_at));
+    }
+    if snapshot.description != found.description {
+        differs.push("its description is another".to_owned());
+    }
+    if told.get("metadata").is_some_and(|metadata| *metadata != found.metadata) {
+        differs.push("what it says of itself is something else".to_owned());
+    }
+    for (key, value) in &found.info {
+        if snapshot.user_info.get(key) != Some(value) {
+            differs.push(format!("{} of its user info is another", key.escape_debug()));
+        }
+    }
+    differs
+}
+
+fn shown(hash: Option<BlobHash>) -> String {
+    hash.map_or("none".to_owned(), |hash| hash.to_string())
+}
+
+/// Compares stored content with other content, byte for byte.
+fn equal(
+    repo: &Repository,
+    version: &Version,
+    name: &str,
+    other: &mut dyn Read,
+) -> Result<std::result::Result<(), String>> {
+    let mut compared = || -> Result<std::result::Result<u64, String>> {
+        let mut reader = repo.reader(version, name)?;
+        let mut buffer = Vec::new();
+        let mut at = 0_u64;
+        loop {
+            let part = reader.fill_buf().map_err(|source| Error::io(name, source))?;
+            let count = part.len();
+            buffer.resize(count.max(1), 0);
+            let read = match count {
+                // Nothing may be left of the other either.
+                0 => other.read(&mut buffer),
+                _ => other.read_exact(&mut buffer).map(|()| count),
+            };
+            match read {
+                Ok(0) if count == 0 => return Ok(Ok(at)),
+                Ok(_) if count > 0 && buffer == part => {}
+                Ok(_) => return Ok(Err(format!("they differ behind byte {at}"))),
+                Err(error) => return Ok(Err(format!("the folder's can't be read: {error}"))),
+            }
+            at += count as u64;
+            reader.consume(count);
+        }
+    };
+    match compared().map_err(Error::unwrapped) {
+        Ok(told) => Ok(told.map(drop)),
+        Err(Error::Corrupt(damage)) => Ok(Err(damage.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at every imported snapshot.
+fn by_itself(repo: &Repository, progress: &mut dyn FnMut(Progress)) -> Result<Verified> {
+    let total = repo.stats()?.snapshots;
+    let mut verified = Verified::default();
+    let (mut last, mut done): (Option<Version>, u64) = (None, 0);
+    loop {
+        let mut query = Query::all().oldest_first().limit(PAGE);
+        if let Some(last) = last.take() {
+            query = query.after(last);
+        }
+        let page = repo.find(&query)?;
+        for snapshot in &page {
+            if let Some(told) = settle::told_of(&snapshot.user_info) {
+                alone(repo, snapshot, told, &mut verified)?;
+            }
+            done += 1;
+            progress(Progress { stage: "snapshots", done, total });
+        }
+        last = page.last().map(|snapshot| snapshot.version.clone());
+        if page.len() < PAGE {
+            return Ok(verified);
+        }
+    }
+}
+
+fn alone(
+    repo: &Repository,
+    snapshot: &Snapshot,
+    told: &Value,
+    verified: &mut Verified,
+) -> Result<()> {
+    let path = told["source"].as_str().unwrap_or_default().to_owned();
+    let version = &snapshot.version;
+    let mut problems = Vec::new();
+    let mut differs = |kind, artifact: Option<&str>, detail: String| {
+        problems.push(Difference {
+            kind,
+            path: path.clone(),
+            version: Some(version.clone()),
+            artifact: artifact.map(str::to_owned),
+            detail,
+        });
+    };
+    verified.snapshots += 1;
+    let named = |name: &str| told[name].as_str().unwrap_or_default();
+    let hashes = snapshot.artifacts.iter().map(|one| (one.name.as_str(), one.hash)).collect();
+    let identity = Identity::made(named("kind"), named("key"), told["version"].as_str(), hashes);
+    if identity.to_string() != named("identity") {
+        let detail = "its artifacts are not those that were imported".to_owned();
+        differs(DifferenceKind::Artifacts, None, detail);
+    }
+    let hashes = told["hashes"].as_array().map_or(&[][..], Vec::as_slice);
+    let declared: Vec<Checked> = hashes.iter().filter_map(Checked::read).collect();
+    if declared.len() != hashes.len() {
+        let detail = "what its user info says of hashes can't be read".to_owned();
+        differs(DifferenceKind::Facts, None, detail);
+    }
+    for artifact in snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some()) {
+        verified.artifacts += 1;
+        verified.bytes += artifact.bytes;
+        let name = artifact.name.as_str();
+        let wanted: Vec<&Checked> =
+            declared.iter().filter(|one| one.declared.artifact == name).collect();
+        let again = match again(repo, version, artifact, &wanted) {
+            Err(Error::Corrupt(damage)) => {
+                differs(DifferenceKind::Content, Some(name), damage.to_string());
+                continue;
+            }
+            again => again?,
+        };
+        for (before, after) in wanted.into_iter().zip(again) {
+            verified.hashes.add(std::slice::from_ref(&after));
+            if before.agrees != after.agrees || before.actual != after.actual {
+                let detail = after.problem().unwrap_or_else(|| "it agrees now".to_owned());
+                differs(DifferenceKind::Hash, Some(name), detail);
+            } else {
+                verified.known.extend(self::told(&path, Some(version), &after));
+            }
+        }
+    }
+    let is_there = |one: &&Checked| {
+        let artifact = snapshot.artifact(&one.declared.artifact);
+        artifact.is_some_and(|artifact| artifact.hash.is_some())
+    };
+    for one in declared.iter().filter(|one| !is_there(one)) {
+        let after = one.declared.check(None);
+        verified.hashes.add(std::slice::from_ref(&after));
+        verified.known.extend(self::told(&path, Some(version), &after));
+    }
+    verified.problems.extend(problems);
+    Ok(())
+}
+
+/// Reads stored content and makes declared hashes of it again.
+fn again(
+    repo: &Repository,
+    version: &Version,
+    artifact: &Artifact,
+    wanted: &[&Checked],
+) -> Result<Vec<Checked>> {
+    let name = artifact.name.as_str();
+    if wanted.is_empty() {
+        repo.copy_to(version, name, &mut std::io::sink())?;
+        return Ok(Vec::new());
+    }
+    if wanted.iter().any(|one| settle::is_held(&one.declared, artifact.bytes)) {
+        let content = repo.content(version, name)?;
+        return Ok(wanted.iter().map(|one| one.declared.check(Some(&content))).collect());
+    }
+    let mut reader = repo.reader(version, name)?;
+    let mut sha256 = Sha256Stream::default();
+    loop {
+        let part = reader.fill_buf().map_err(|source| Error::io(name, source).unwrapped())?;
+        let count = part.len();
+        if count == 0 {
+            break;
+        }
+        sha256.update(part);
+        reader.consume(count);
+    }
+    let sha256 = sha256.hex();
+    Ok(wanted.iter().map(|one| settle::large(&one.declared, &sha256)).collect())
+}
