@@ -2,6 +2,7 @@
 //! a page resists. Pictures are in `pictures`.
 
 use serde_json::{Value, json};
+use tintype::capture::chrome::ChromePage;
 use tintype::model::artifact::ArtifactStatus::{Empty, Failed, Stored};
 use tintype::{PagePart, Status};
 
@@ -469,4 +470,22 @@ fn renderers_of(browser: u32) -> Vec<String> {
         String::from_utf8_lossy(&line).contains("--type=renderer")
     };
     parents.keys().filter(draws).filter(|process| is_below(process)).cloned().collect()
+}
+
+#[test]
+fn requests_of_frames_that_nobody_watched_are_told_whichever_process_they_are_of() {
+    let site = framed();
+    let browser = launch();
+    let open = browser.open(&site.url("/")).unwrap();
+    let mut late = ChromePage::watch_at(&open.address().unwrap()).unwrap();
+    let shot = Shot::of(&mut late, &only(&[PagePart::Network]));
+    let har: Value = serde_json::from_str(&shot.text("network.har")).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    let told: Vec<&str> =
+        entries.iter().map(|entry| entry["request"]["url"].as_str().unwrap()).collect();
+    // `/inner` is within the frame of another site alone.
+    for path in ["/middle", "/inner?4"] {
+        assert!(told.iter().any(|url| url.contains(path)), "{path} in {told:?}");
+    }
+    assert!(entries.iter().all(|entry| entry["_backfilled"] == true), "{told:?}");
 }

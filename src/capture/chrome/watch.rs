@@ -116,7 +116,9 @@ impl ChromePage {
             asked_for.iter().any(|one| one.event.params["requestId"] == loader.as_str());
         self.facts.watched_from_start = saw_it_asked_for;
         if !saw_it_asked_for && self.backfilled_of != loader {
-            self.backfill(&[], self.facts.watched_since, ASK_MAX);
+            let frames = self.sessions.frames().into_iter().filter(|frame| !frame.crashed);
+            let sessions: Vec<String> = frames.map(|frame| frame.id).collect();
+            self.backfill(&sessions, self.facts.watched_since, ASK_MAX);
             self.backfilled_of = loader;
         }
         if let Some(viewport) = self.window() {
