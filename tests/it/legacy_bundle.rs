@@ -358,7 +358,7 @@ fn folders_without_metadata_are_kept_as_incomplete() {
     assert_eq!(names(plain), ["console.json", "page.html"]);
     let damaged = with("124055_damaged");
     assert_eq!(damaged.context.to_string(), "s/m/c/damaged");
-    assert!(repo.content(&damaged.version, "metadata.json").unwrap() == METADATA[..300].as_bytes());
+    assert!(repo.content(&damaged.version, "metadata.json").unwrap() == METADATA.as_bytes()[..300]);
     assert_eq!(with(".delete_124056_gone").status, Status::Partial);
     assert_eq!(with(".tmp_124057_new").context.to_string(), "s/m/c/new");
     let notes = notes(&report);
@@ -382,6 +382,24 @@ fn a_hash_that_differs_and_a_place_that_leads_elsewhere_are_told() {
     assert_eq!((report.hashes.agree, report.hashes.differ), (0, 1));
 }
 
+#[test]
+fn a_bundle_of_very_many_files_and_words_comes_in() {
+    let old = Old::new();
+    bundle(&old, "x/20260214/124054_s", |metadata| {
+        let declared: Vec<_> = (0..6_000).map(|at| format!("html/{at}/x.html")).collect();
+        metadata["artifacts"] = json!(declared);
+        metadata["context"]["additional_metadata"] = json!({"long": "x".repeat(2_000_000)});
+    });
+    for at in 0..30 {
+        old.file(&format!("x/20260214/124054_s/html/{at}.html"), page(at));
+    }
+    let (repo, report) = taken(&old);
+    assert_eq!((report.snapshots.imported, report.files.failed), (1, 0));
+    let [snapshot] = all(&repo).try_into().unwrap();
+    assert!(snapshot.artifacts.len() > 4_000);
+    assert!(notes(&report).contains("more than user info is given"));
+}
+
 fn part() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         "..",
@@ -402,6 +420,22 @@ fn part() -> impl Strategy<Value = String> {
         .prop_filter("a context takes it", |part| {
             part.len() <= 255 && part != "*" && !part.chars().any(char::is_control)
         })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_bundles_are_taken_in_with_every_file(
+        damages in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, any::<u16>()), 1..5),
+    ) {
+        let old = Old::new();
+        bundle(&old, PLACE, |_| {});
+        bundle(&old, "s/m/c/20260214/124055_b", |metadata| metadata["artifacts"] = json!(["a"]));
+        crate::support::old::damage(&old, &damages);
+        let (_, report) = taken(&old);
+        prop_assert_eq!(report.files.failed, 0);
+    }
 }
 
 proptest! {

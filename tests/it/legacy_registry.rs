@@ -1,5 +1,6 @@
 //! Registry stores and exports, taken in and proved.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tintype::format::export::in_pickle;
 use tintype::format::hashes::sha256;
@@ -422,4 +423,63 @@ fn a_checksum_of_a_pickle_is_proved_differs_or_cannot_be_known() {
     assert_eq!(check(&pickle("EXPORT"), &sha256(b"Price(amount=2.5, tags=('x',))")), {
         Verdict::Matches
     });
+}
+
+#[test]
+fn what_is_said_at_length_and_what_is_said_alone_is_kept() {
+    let mut store = Store::new("");
+    store.value("long", b"[1]", b"[1]", json!({"user_info": {"x": "y".repeat(2_000_000)}}));
+    store.entry("alone", None, json!({}));
+    store.entry("told", None, json!({}));
+    std::fs::remove_file(store.old.path("metadata/told.json")).unwrap();
+    let (repo, report) = taken(store.whole());
+    assert_eq!((report.snapshots.imported, report.files.failed), (3, 0));
+    for version in ["long", "alone", "told"] {
+        let kept: Value = serde_json::from_str(&text(&repo, version, "metadata.json")).unwrap();
+        assert_eq!(kept, store.entries[version]);
+    }
+    assert_eq!(text(&repo, "long", "data"), "[1]");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_stores_are_taken_in_with_every_file(
+        damages in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, any::<u16>()), 1..6),
+    ) {
+        let mut store = Store::new("");
+        store.base();
+        store.value("text", b"a text", b"a text", json!({"size_bytes": 55, "entry_count": 0}));
+        store.delta("dict", "DICT_DELTA", "base", "{}");
+        store.delta("binary", "BINARY_DELTA", "base", "{}");
+        store.old.file("export/object.snap", pickle("EXPORT"));
+        store.whole();
+        crate::support::old::damage(&store.old, &damages);
+        let (_, report) = taken(&store.old);
+        prop_assert_eq!(report.files.failed, 0);
+    }
+
+    #[test]
+    fn no_bytes_make_a_delta_or_a_value_fail_otherwise_than_by_an_error(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        use tintype::format::registry::{Entry, delta::Delta, value};
+        for name in ["DICT_DELTA", "TUPLE_DELTA", "BINARY_DELTA", "HUGE_DELTA", "EXPORT"] {
+            let mut damaged = pickle(name);
+            let at = at.index(damaged.len());
+            damaged[at] = byte;
+            if let Ok(delta) = Delta::read(&damaged) {
+                let _ = (delta.apply(BASE.as_bytes()), delta.apply(&bytes), delta.tagged());
+            }
+            if let Ok(read) = Pickle::read(&damaged) {
+                let _ = (read.check(read.root(), "x"), read.repr(true), read.tagged());
+            }
+        }
+        let _ = (Delta::read(&bytes).is_ok(), value::shape(&bytes, None));
+        let pickled = [b"\x80\x04".as_slice(), &bytes].concat();
+        let _ = (value::shape(&pickled, None), Entry::parse(&bytes).is_ok());
+    }
 }

@@ -25,6 +25,10 @@ fn missing(name: &str, status: ArtifactStatus, why: Option<&str>) -> DraftArtifa
     DraftArtifact::missing(name.parse().unwrap(), "image/png", status, why).unwrap()
 }
 
+/// What an older folder had, kept as an artifact.
+const METADATA: &str = r#"{"context": {"site": "a"}, "timestamp": "2026-01-01", "artifacts": [],
+    "bundle_path": "a"}"#;
+
 /// A capture with nearly everything that one can have.
 fn capture(context: &str) -> Draft {
     Draft::new()
@@ -42,6 +46,7 @@ fn capture(context: &str) -> Draft {
         .artifact(stored("console.jsonl", "application/x-ndjson", "{}\n"))
         .artifact(stored("facts.json", "application/json", r#"{"config":{"mode":"minimal"}}"#))
         .artifact(stored("Fullpage.HTML", "text/html", ""))
+        .artifact(stored("metadata.json", "application/json", METADATA))
         .artifact(stored("odd ~name", "application/octet-stream", b"\0".to_vec()))
         .artifact(missing("full.png", ArtifactStatus::Failed, Some("timed out")))
         .artifact(missing("network.har", ArtifactStatus::Empty, None))
@@ -105,6 +110,8 @@ fn a_bundle_is_read_back_the_same_in_everything() {
     assert_eq!(all.len() as u64, written.files);
     assert!(all.iter().all(|file| file.starts_with(&written.path)), "{all:?}");
     assert!(written.path.join("html/fullpage.html").is_file());
+    let metadata = |path: &&PathBuf| path.ends_with("metadata.json");
+    assert_eq!(all.iter().filter(metadata).count(), 1, "a folder is looked for by it");
     reads_back(&repo, &version, &written.path);
     reads_back(&repo, &version, folder.path());
 }
@@ -127,6 +134,12 @@ fn older_programs_find_the_metadata_right() {
     assert_eq!(told["config"]["mode"], "minimal");
     assert_eq!(told["timestamp"], "2026-02-14T12:40:54.000120");
     assert_eq!(told["bundle_path"], written.path.to_str().unwrap());
+    // Python writes no fraction that is zero.
+    let whole = capture("shop.example/m/c/s/f").at("2026-02-14T12:40:55Z".parse().unwrap());
+    let version = repo.create(whole).unwrap();
+    let at = export_bundle(&repo, &version, folder.path()).unwrap().path.join("metadata.json");
+    let whole: Value = serde_json::from_slice(&fs::read(at).unwrap()).unwrap();
+    assert_eq!(whole["timestamp"], "2026-02-14T12:40:55");
     for artifact in told["artifacts"].as_array().unwrap() {
         assert!(written.path.join(artifact.as_str().unwrap()).is_file(), "{artifact}");
     }

@@ -52,8 +52,11 @@ pub fn write(
     let [site, module, component, session, function] = own.context.parts();
     let function = Some(function).filter(|_| own.context.has_function());
     let artifacts: Vec<_> = own.artifacts.iter().filter_map(|it| it.path.as_ref()).collect();
-    // The older system knows no zones, and can't sort times with one among those without.
+    // The older system knows no zones, and can't sort times with one among those without. It writes no
+    // fraction that is zero, also when it makes the hash again.
     let timestamp = own.created_at.to_string();
+    let timestamp = timestamp.trim_end_matches('Z');
+    let timestamp = timestamp.strip_suffix(".000000").unwrap_or(timestamp);
     let mut file = json!({
         "context": {
             "site": site,
@@ -63,7 +66,7 @@ pub fn write(
             "function": function,
             "additional_metadata": user_info,
         },
-        "timestamp": timestamp.trim_end_matches('Z'),
+        "timestamp": timestamp,
         "config": {
             "mode": config.mode,
             "capture_html": config.html,

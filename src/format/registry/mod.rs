@@ -27,7 +27,7 @@ use crate::model::id::Tag;
 use crate::model::time::Time;
 
 /// The longest JSON that is read of such a store, in bytes.
-pub const JSON_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub const JSON_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// The most values in one text of JSON. Each takes 16 bytes.
 pub const JSON_VALUES_MAX: usize = 16_000_000;
 /// The field of the user info that names the version which a delta is on.

@@ -10,7 +10,7 @@ use crate::format::pickle::Pickle;
 use crate::format::pyjson::Kind;
 
 /// The largest file that is looked into, in bytes. A larger one is kept as it is.
-pub const VALUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const VALUE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// What a value is, and so its file.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +99,8 @@ fn raw(bytes: &[u8], entry: &Entry) -> Option<Shape> {
     if !is(bytes) {
         // A text that was written by Windows.
         let plain = hashes::line_feeds(bytes).filter(|plain| is(plain));
-        let is_text = plain.is_some() || is(hashes::from_windows_1252(bytes).as_bytes());
+        let is_text = plain.is_some()
+            || (!bytes.is_ascii() && is(hashes::from_windows_1252(bytes).as_bytes()));
         return is_text.then_some(Shape::Text);
     }
     let in_memory = entry.size_bytes;

@@ -13,14 +13,14 @@ use crate::format::pickle::{Node, Pickle};
 use crate::format::pyjson::{self, Kind as JsonKind};
 use crate::format::registry::value::{VALUE_BYTES_MAX, json_type};
 use crate::format::registry::{self, Entry};
-use crate::model::artifact::{MEDIA_BYTES, MEDIA_TEXT};
+use crate::model::artifact::{MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT};
 use crate::model::snapshot::Status;
 use crate::model::time::Time;
 use crate::ops::legacy::declared::Over;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::{Candidates, Look};
-use crate::ops::legacy::registry::{add_json, add_pickle, add_text, declare, told_type};
+use crate::ops::legacy::registry::{add_json, add_pickle, add_text, declare, tell_info, told_type};
 use crate::ops::legacy::{Reader, Unit};
 
 /// Bytes of a pickle that are searched for what every export has.
@@ -98,8 +98,14 @@ fn of_json(bytes: &[u8], found: &mut Found) -> Result<(), String> {
             all.insert(name, exact);
         }
     }
+    let is_told = tell_info(&entry, found);
     found.metadata = Value::Object(all);
     told_type(json_type(data.kind()), found);
+    if !is_told {
+        found.metadata = Value::Null;
+        let part = Part::new("export.json", MEDIA_JSON, Content::File(found.source));
+        found.parts.push(part.map_err(|error| error.to_string())?);
+    }
     let added = match data.string() {
         Some(text) => {
             declare("data", Over::Bytes, Some(&entry), found);
@@ -161,7 +167,10 @@ fn of_pickle(bytes: &[u8], found: &mut Found) -> Result<(), String> {
             all.insert(name.to_owned(), text.into());
         }
     }
-    found.metadata = Value::Object(all);
+    found.metadata = match tell_info(&entry, found) {
+        true => Value::Object(all),
+        false => Value::Null,
+    };
     told_type(&pickle.type_of(data), found);
     let original = Content::File(found.source);
     let add = |found: &mut Found| -> Result<(), Error> {
@@ -193,7 +202,6 @@ fn tell(entry: &Entry, found: &mut Found) {
     found.based_on = entry.base().map(str::to_owned);
     found.tags.clone_from(&entry.tags);
     found.description.clone_from(&entry.description);
-    found.info = entry.user_info.clone();
     found.problems.extend(entry.notes.iter().cloned());
 }
 

@@ -116,3 +116,26 @@ pub fn page(number: u64) -> String {
 pub fn png(number: u64) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n".as_slice(), &super::noise(number, 200)].concat()
 }
+
+/// Damages files of a folder: cuts one off, changes a byte of it, or takes it away.
+pub fn damage(old: &Old, damages: &[(proptest::sample::Index, u8, u16)]) {
+    for (file, how, at) in damages {
+        let files = old.files();
+        if files.is_empty() {
+            return;
+        }
+        let (path, content) = &files[file.index(files.len())];
+        let at = usize::from(*at) % content.len().max(1);
+        match how {
+            0 => old.file(path, &content[..at.min(content.len())]),
+            1 => {
+                let mut changed = content.clone();
+                if let Some(byte) = changed.get_mut(at) {
+                    *byte ^= 0x55;
+                }
+                old.file(path, changed);
+            }
+            _ => fs::remove_file(old.path(path)).unwrap(),
+        }
+    }
+}

@@ -33,6 +33,10 @@ use crate::ops::legacy::{Reader, Unit};
 pub(crate) const OURS: &str = "tintype";
 /// The folders of a bundle that hold its files.
 const FOLDERS: [&str; 4] = ["html", "screenshots", "logs", "artifacts"];
+/// The most bytes of additional metadata that user info is given; the whole is an artifact.
+const INFO_BYTES_MAX: usize = 256 * 1024;
+/// The most problems of one bundle that are told one by one.
+const PROBLEMS_MAX: usize = 200;
 /// What the names of folders begin with that were being made or deleted, and what each was.
 const UNFINISHED: [(&str, &str); 2] = [
     (".tmp_", "a bundle that was being made when its program ended"),
@@ -205,6 +209,11 @@ impl BundleReader {
             found.problems.push(format!("it is {what}"));
             found.status = Status::Partial;
         }
+        if found.problems.len() > PROBLEMS_MAX {
+            let more = found.problems.len() - PROBLEMS_MAX;
+            found.problems.truncate(PROBLEMS_MAX);
+            found.problems.push(format!("and {more} more of this kind"));
+        }
         Ok(found)
     }
 }
@@ -242,7 +251,13 @@ fn tell(
             .problems
             .push(format!("it was taken at \"{}\", which is no time", told.escape_debug()));
     }
-    found.info = metadata.additional_metadata.clone();
+    let bytes = serde_json::to_vec(&metadata.additional_metadata).map_or(0, |text| text.len());
+    match bytes > INFO_BYTES_MAX {
+        false => found.info = metadata.additional_metadata.clone(),
+        true => found.problems.push(format!(
+            "its {bytes} bytes of additional metadata are more than user info is given"
+        )),
+    }
     if let Some(url) = found.info.get("page_url").filter(|url| url.is_string()).cloned() {
         found.info.entry("url").or_insert(url);
     }

@@ -1,6 +1,6 @@
 //! The artifacts of a bundle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BundleReader, FOLDERS, Job};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::ops::legacy::found::{Content, Found, Part};
 /// The artifact that the metadata is.
 pub(super) const METADATA: &str = "metadata.json";
 /// The most files that a bundle may have; what is beyond is taken by itself.
-const FILES_MAX: usize = 5_000;
+const FILES_MAX: usize = 4_000;
 
 /// The files of a bundle: those in its folder, and in the folders of it that hold files.
 pub(super) fn files_of(tree: &Tree, folder: FolderId) -> Vec<FileId> {
@@ -46,7 +46,8 @@ impl BundleReader {
         }
         let mut is_whole = true;
         let declared = metadata.map_or(&[][..], |metadata| metadata.artifacts.as_slice());
-        for path in declared.iter().take(FILES_MAX) {
+        let mut paths = BTreeSet::new();
+        for path in declared.iter().take(FILES_MAX).filter(|path| paths.insert(*path)) {
             match self.declared(tree, job, path, found) {
                 Ok(file) if added.contains(&file) => {}
                 Ok(file) => {
@@ -190,15 +191,19 @@ pub(super) fn add_own(tree: &Tree, job: Job, own: &Own, found: &mut Found) -> Re
 
 /// The names of the artifacts of a bundle, each given once.
 #[derive(Default)]
-struct Names(BTreeSet<String>);
+struct Names {
+    taken: BTreeSet<String>,
+    /// The number that comes next for a name that is taken.
+    numbers: BTreeMap<String, u32>,
+}
 
 impl Names {
     fn take(&mut self, name: &str) -> bool {
-        self.0.insert(name.to_owned())
+        self.taken.insert(name.to_owned())
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.taken.contains(name)
     }
 
     /// The name and the media type for a file of this path: the name that captures have here, where the
@@ -236,13 +241,13 @@ impl Names {
         let clean = clean[..end].trim();
         let clean = if clean.parse::<ArtifactName>().is_ok() { clean } else { "file" };
         let mut name = clean.to_owned();
-        let mut number = 2;
         while !self.take(&name) {
+            let number = self.numbers.entry(clean.to_owned()).or_insert(1);
+            *number += 1;
             name = match clean.rsplit_once('.') {
                 Some((stem, extension)) => format!("{stem}-{number}.{extension}"),
                 None => format!("{clean}-{number}"),
             };
-            number += 1;
         }
         (name, media_type_of(file))
     }

@@ -135,7 +135,8 @@ impl<'t> Plan<'t> {
         let begin = json.root().span().start;
         for (version, span) in entries {
             let entry = text.get(span.start - begin..span.end - begin).unwrap_or_default();
-            self.slot(version).entry = EntryAt::Registry(entry.into());
+            let slot = self.slot(version);
+            (slot.entry, slot.told_by) = (EntryAt::Registry(entry.into()), Some(file));
         }
         match damage {
             None => Ok(count),
@@ -199,6 +200,7 @@ impl<'t> Plan<'t> {
                 data: None,
                 delta: None,
                 registry: None,
+                told_by: None,
                 notes: Vec::new(),
             });
         }

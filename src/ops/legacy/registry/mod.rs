@@ -31,6 +31,9 @@ pub(crate) use value::{add_json, add_pickle, add_text, declare, told_type};
 /// The media type of a pickle of Python.
 pub const MEDIA_PICKLE: &str = "application/x-python-pickle";
 
+/// The most bytes of an entry that user info is given; it holds its user info twice.
+const INFO_BYTES_MAX: usize = 256 * 1024;
+
 /// Reads registry stores.
 #[derive(Debug, Default)]
 pub struct RegistryReader {
@@ -70,6 +73,8 @@ struct Slot {
     delta: Option<FileId>,
     /// A registry that this version accounts for.
     registry: Option<FileId>,
+    /// The registry that tells of it, which another version may account for.
+    told_by: Option<FileId>,
     notes: Vec<String>,
 }
 
@@ -86,7 +91,7 @@ enum EntryAt {
 
 impl Slot {
     fn source(&self) -> Option<FileId> {
-        self.metadata.or(self.data).or(self.delta).or(self.registry)
+        self.metadata.or(self.data).or(self.delta).or(self.told_by)
     }
 }
 
@@ -144,23 +149,45 @@ impl RegistryReader {
                 notes.extend(entry.notes.iter().cloned());
                 found.tags.clone_from(&entry.tags);
                 found.description.clone_from(&entry.description);
-                found.info = entry.user_info.clone();
                 found.based_on = entry.base().map(str::to_owned);
-                found.metadata = Value::Object(entry.all.clone());
             }
             None => notes.push("nothing but its value is known: no entry tells of it".to_owned()),
         }
         found.problems = notes;
+        let is_told = entry.as_ref().is_some_and(|entry| tell_info(entry, &mut found));
         self.add_value(tree, slot, entry.as_ref(), &mut found)?;
-        // What could not be read of its own metadata is kept beside the value.
-        if let (Some(file), false) = (slot.metadata, matches!(slot.entry, EntryAt::File)) {
-            found.parts.push(Part::new("metadata.json", MEDIA_BYTES, Content::File(file))?);
+        // What user info does not tell of it is kept beside the value.
+        let is_all = is_told && matches!(slot.entry, EntryAt::File);
+        let is_alone = slot.data.is_none() && slot.delta.is_none();
+        match (&slot.entry, slot.metadata) {
+            (_, Some(file)) if !is_all || is_alone => {
+                let media_type = if is_told { MEDIA_JSON } else { MEDIA_BYTES };
+                found.parts.push(Part::new("metadata.json", media_type, Content::File(file))?);
+            }
+            (EntryAt::Registry(text), None) if !is_told || is_alone => {
+                let text = Content::Held(text.as_bytes().to_vec());
+                found.parts.push(Part::new("metadata.json", MEDIA_JSON, text)?);
+            }
+            _ => {}
         }
         if found.parts.iter().any(|part| matches!(part.content, Content::Missing(..))) {
             found.status = Status::Partial;
         }
         Ok(found)
     }
+}
+
+/// Puts what an entry says into the user info, where that can hold it; tells whether it does.
+pub(crate) fn tell_info(entry: &Entry, found: &mut Found) -> bool {
+    let bytes = serde_json::to_vec(&entry.all).map_or(usize::MAX, |text| text.len());
+    if bytes > INFO_BYTES_MAX {
+        let why = format!("{bytes} bytes are said of it, more than user info is given");
+        found.problems.push(format!("{why}: they stand in an artifact"));
+        return false;
+    }
+    found.info = entry.user_info.clone();
+    found.metadata = Value::Object(entry.all.clone());
+    true
 }
 
 /// A file of a store that is no value of it.

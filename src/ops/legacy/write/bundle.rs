@@ -198,6 +198,10 @@ fn place_of(artifact: &DraftArtifact, taken: &mut BTreeSet<String>) -> String {
         () if is(PagePart::ViewPng) => return VIEW.to_owned(),
         () if ends(&[".html", ".htm"]) => format!("html/{kept}"),
         () if ends(&[".png", ".jpg", ".jpeg", ".webp"]) => format!("screenshots/{kept}"),
+        // Folders are looked for by the file of this name.
+        () if bundle::FILE_NAMES.contains(&kept.to_ascii_lowercase().as_str()) => {
+            format!("artifacts/~{kept}")
+        }
         () if is(PagePart::Console) || is(PagePart::Network) => format!("logs/{kept}"),
         () => format!("artifacts/{kept}"),
     };
