@@ -309,6 +309,27 @@ fn an_import_that_was_ended_goes_on() {
 }
 
 #[test]
+fn two_imports_at_once_store_each_snapshot_once() {
+    let old = Old::new();
+    for at in 0..150 {
+        old.flat("", 1_769_683_000 + at, &page(at), &png(at));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    Repository::init(&path).unwrap().close().unwrap();
+    let reports: Vec<Report> = std::thread::scope(|scope| {
+        let import = || import(&Repository::open(&path).unwrap(), old.root());
+        let running: Vec<_> = (0..2).map(|_| scope.spawn(import)).collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(reports.iter().all(|report| report.files.failed == 0));
+    let imported: u64 = reports.iter().map(|report| report.snapshots.imported).sum();
+    let repo = Repository::open(&path).unwrap();
+    assert_eq!((imported, repo.versions().unwrap().len()), (150, 150));
+    assert!(legacy::verify(&repo, Some(old.root()), &mut |_| {}).unwrap().ok);
+}
+
+#[test]
 fn many_snapshots_are_few_commits() {
     let old = Old::new();
     for at in 0..200 {

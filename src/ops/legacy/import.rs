@@ -17,7 +17,7 @@ use crate::model::time::Zone;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Identity, Kind};
 use crate::ops::legacy::names;
-use crate::ops::legacy::plan::{Item, Plan};
+use crate::ops::legacy::plan::Plan;
 use crate::ops::legacy::report::{Outcome, Report, Taken};
 use crate::ops::legacy::settle::{self, Settled};
 use crate::ops::progress::Progress;
@@ -25,6 +25,9 @@ use crate::store::{Repository, Ticket, copy};
 
 /// The most snapshots that wait for their commit.
 const WAITING_MAX: usize = 8_192;
+
+/// Files of a folder from which on snapshots are gathered into large transactions.
+const BULK_FILES_MIN: u64 = 256;
 
 /// How a folder is taken in.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,14 +62,15 @@ pub fn apply(
     };
     let mut done = 0;
     let mut work = || -> Result<()> {
-        plan.each(&mut |item| {
-            done += item.files.len() as u64;
-            import.take(item)?;
+        plan.each_settled(&mut |settled, files| {
+            done += files;
+            import.take(settled)?;
             progress(Progress { stage: "files", done, total });
             Ok(())
         })
     };
-    match options.dry_run {
+    // Of a few, the first are written while the last are read.
+    match options.dry_run || total < BULK_FILES_MIN {
         true => work()?,
         false => repo.bulk(work)?,
     }
@@ -90,14 +94,12 @@ struct Import<'r> {
     /// The versions of what had a name.
     names: HashMap<String, Version>,
     /// What waits for its commit.
-    waiting: VecDeque<(u32, Ticket)>,
+    waiting: VecDeque<(u32, Identity, Ticket)>,
 }
 
 impl Import<'_> {
     /// Takes in one old snapshot.
-    fn take(&mut self, item: Item) -> Result<()> {
-        let tree = self.report.tree.clone();
-        let settled = settle::settle(&tree, item.found);
+    fn take(&mut self, settled: Settled) -> Result<()> {
         let at = self.report.taken.len() as u32;
         for (file, why) in &settled.unread {
             self.report.failures.insert(*file, why.clone());
@@ -195,7 +197,7 @@ impl Import<'_> {
             Err(error) if is_its_own(&error) => return Ok(Err(error.to_string())),
             prepared => prepared?,
         };
-        self.waiting.push_back((at, self.repo.submit(prepared)));
+        self.waiting.push_back((at, settled.identity, self.repo.submit(prepared)));
         Ok(Ok(()))
     }
 
@@ -227,25 +229,25 @@ impl Import<'_> {
 
     /// Waits until no more than so many snapshots wait for their commit.
     fn wait(&mut self, left: usize) -> Result<()> {
-        while let Some((at, mut ticket)) = self.waiting.pop_front() {
+        while let Some((at, identity, mut ticket)) = self.waiting.pop_front() {
             let told = match self.waiting.len() >= left {
                 true => Some(ticket.wait()),
                 false => match ticket.poll() {
                     None => {
-                        self.waiting.push_front((at, ticket));
+                        self.waiting.push_front((at, identity, ticket));
                         return Ok(());
                     }
                     told => told,
                 },
             };
             if let Some(told) = told {
-                self.ended(at, told)?;
+                self.ended(at, identity, told)?;
             }
         }
         Ok(())
     }
 
-    fn ended(&mut self, at: u32, told: Result<Receipt>) -> Result<()> {
+    fn ended(&mut self, at: u32, identity: Identity, told: Result<Receipt>) -> Result<()> {
         let taken = &mut self.report.taken[at as usize];
         match told {
             Ok(receipt) if receipt.forgotten => {
@@ -253,6 +255,12 @@ impl Import<'_> {
                 taken.notes.push(note.to_owned());
             }
             Ok(_) => {}
+            // Another import of the same folder was faster.
+            Err(Error::VersionExists { version })
+                if self.repo.read(|view| names::is(view, &version, identity))? =>
+            {
+                taken.outcome = Outcome::Duplicate;
+            }
             Err(error) if is_its_own(&error) => {
                 taken.outcome = Outcome::Failed;
                 taken.notes.push(error.to_string());

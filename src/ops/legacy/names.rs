@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::model::id::Version;
 use crate::model::time::Time;
-use crate::ops::legacy::found::When;
+use crate::ops::legacy::found::{Identity, When};
 use crate::ops::legacy::settle::{self, Settled};
 use crate::store::{View, copy};
 
@@ -32,6 +32,15 @@ pub(crate) fn find(view: &View<'_>, settled: &Settled) -> Result<Option<(Version
         Found::There(version, is_forgotten) => Some((version, is_forgotten)),
         Found::Free(_) => None,
     })
+}
+
+/// Whether the snapshot of this version is an old one of this identity.
+pub(crate) fn is(view: &View<'_>, version: &Version, identity: Identity) -> Result<bool> {
+    let told = copy::user_info(view.conn, version)?;
+    let identity = identity.to_string();
+    Ok(told.is_some_and(|(info, _)| {
+        settle::told_of(&info).is_some_and(|told| told["identity"] == *identity)
+    }))
 }
 
 /// What a look for an old snapshot found.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use serde_json::json;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::artifact::media_type_of;
 use crate::model::id::ArtifactName;
 use crate::ops::legacy::adaptive::AdaptiveReader;
@@ -19,15 +20,19 @@ use crate::ops::legacy::look::{Candidates, Look};
 use crate::ops::legacy::registry::RegistryReader;
 use crate::ops::legacy::selector_engine::SelectorReader;
 use crate::ops::legacy::session::SessionReader;
+use crate::ops::legacy::settle::{self, Settled};
 use crate::ops::legacy::{Reader, Unit};
 use crate::ops::progress::Progress;
+
+/// The most snapshots that are read before they are dealt with.
+const READY_MAX: usize = 4;
 
 /// A folder looked through, ready to be taken in.
 pub struct Plan {
     pub(crate) tree: Arc<Tree>,
     looks: Candidates,
     units: Vec<(u8, Unit)>,
-    readers: Vec<Box<dyn Reader>>,
+    readers: Vec<Box<dyn Reader + Send>>,
 }
 
 /// Something that was found, as [`Plan::each`] gives it.
@@ -108,9 +113,49 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Reads one old snapshot after the other with its content, on a thread of its own: while one is
+    /// dealt with here, the next are read there. With each comes how many files it is the first to
+    /// account for.
+    pub(crate) fn each_settled(
+        &mut self,
+        visit: &mut dyn FnMut(Settled, u64) -> Result<()>,
+    ) -> Result<()> {
+        let tree = self.tree.clone();
+        std::thread::scope(|scope| {
+            let (send, ready) = sync_channel(READY_MAX);
+            let read = move || {
+                self.each(&mut |item| {
+                    let files = item.files.len() as u64;
+                    let settled = settle::settle(&tree, item.found);
+                    // Whoever takes no more has told why.
+                    send.send((settled, files)).map_err(|_| stopped())
+                })
+            };
+            let name = "tintype-legacy".to_owned();
+            let reading = std::thread::Builder::new().name(name).spawn_scoped(scope, read);
+            let reading = reading.map_err(|source| Error::Database {
+                doing: "starting the thread that reads",
+                source: Box::new(source),
+            })?;
+            for (settled, files) in ready {
+                visit(settled, files)?;
+            }
+            match reading.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+}
+
+fn stopped() -> Error {
+    Error::Database { doing: "reading a folder", source: "what was read is not taken".into() }
+}
+
 /// All readers. Who comes first takes first: what belongs together by where it lies comes before what
 /// stands by itself.
-fn readers() -> Vec<Box<dyn Reader>> {
+fn readers() -> Vec<Box<dyn Reader + Send>> {
     vec![
         Box::new(RegistryReader::default()),
         Box::new(BundleReader::default()),
@@ -140,7 +185,7 @@ fn unknown(look: Look) -> String {
         Look::Unread => "it can't be read",
         Look::Json => "JSON of no form that is known",
         Look::Gzip => "in gzip there is nothing that is known",
-        Look::Sqlite => "an SQLite file without snapshots in it",
+        Look::Sqlite => "an SQLite file of no form that is known",
         Look::Pickle => "a pickle by itself",
         Look::SelectorIndex | Look::Registry | Look::RegistryEntry => {
             "a list of snapshots that are not there"

@@ -19,7 +19,6 @@ use crate::ops::legacy::declared::Checked;
 use crate::ops::legacy::files::Tree;
 use crate::ops::legacy::found::{Identity, When};
 use crate::ops::legacy::names;
-use crate::ops::legacy::plan::Plan;
 use crate::ops::legacy::report::Hashes;
 use crate::ops::legacy::settle::{self, Ready, Settled};
 use crate::ops::progress::Progress;
@@ -115,21 +114,13 @@ fn beside_folder(
     for aside in tree.asides().iter().filter(|aside| !aside.is_link) {
         verified.unread.insert(aside.path.clone(), aside.why.clone());
     }
-    each(&mut plan, &mut |settled, files| {
+    plan.each_settled(&mut |settled, files| {
         verified.files += files;
         compare(repo, &tree, &settled, &mut verified)?;
         progress(Progress { stage: "files", done: verified.files, total });
         Ok(())
     })?;
     Ok(verified)
-}
-
-fn each(plan: &mut Plan, visit: &mut dyn FnMut(Settled, u64) -> Result<()>) -> Result<()> {
-    let tree = plan.tree.clone();
-    plan.each(&mut |item| {
-        let files = item.files.len() as u64;
-        visit(settle::settle(&tree, item.found), files)
-    })
 }
 
 /// Compares an old snapshot with the one that it became.
