@@ -110,7 +110,7 @@ fn one_snapshot_goes_out_as_json_and_comes_in_byte_for_byte() {
     shell.run("export image -o x --as json --json").failed_as_json(2, "invalid");
     shell
         .run("export feed -o x --as folder")
-        .failed(2, "[possible values: archive, json, har, mhtml]");
+        .failed(2, "[possible values: archive, json, har, mhtml, bundle, flat]");
     assert_eq!(files(&shell), before);
 }
 

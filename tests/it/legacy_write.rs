@@ -236,8 +236,14 @@ fn a_page_in_a_flat_folder_is_imported_as_what_it_was() {
     for version in &versions {
         let written = export_flat(&repo, version, folder.path()).unwrap();
         assert_eq!(written.files, 3);
-        let left_out =
-            ["Fullpage.HTML", "console.jsonl", "element.html", "facts.json", "odd ~name"];
+        let left_out = [
+            "Fullpage.HTML",
+            "console.jsonl",
+            "element.html",
+            "facts.json",
+            "metadata.json",
+            "odd ~name",
+        ];
         assert_eq!(written.left_out, left_out);
     }
     assert!(folder.path().join("prices_s_1_1771072854.json").is_file());

@@ -56,7 +56,9 @@ impl RegistryReader {
             (Some(data), Some(delta)) => {
                 let checksum = entry.and_then(|entry| entry.checksum.as_deref());
                 let rebuilt = self.rebuilt(tree, slot, delta, entry);
-                let is_delta = rebuilt.as_ref().is_ok_and(|it| proves(checksum, it));
+                let is_delta = rebuilt
+                    .as_ref()
+                    .is_ok_and(|it| verdict(checksum, it) == Some(Verdict::Matches));
                 if !is_delta && is_value(tree, data, entry) {
                     let path = tree.path(delta);
                     found.problems.push(format!("{path} makes another value than the one here"));
@@ -107,7 +109,7 @@ impl RegistryReader {
         };
         told_type("dict", found);
         let checksum = entry.and_then(|entry| entry.checksum.as_deref());
-        if !proves(checksum, &rebuilt) && checksum.is_some() {
+        if verdict(checksum, &rebuilt) == Some(Verdict::Differs) {
             found.problems.push(
                 "the value that its delta makes is not the one that was stored: its base was \
                  stored again since, or the delta lacks a change between equal values"
@@ -150,12 +152,10 @@ impl RegistryReader {
     }
 }
 
-/// Whether a value has this checksum.
-fn proves(checksum: Option<&str>, rebuilt: &Rebuilt) -> bool {
-    let parsed = PyJson::parse(rebuilt.json.as_bytes());
-    checksum.is_some_and(|checksum| {
-        parsed.is_ok_and(|json| json.root().check(checksum) == Verdict::Matches)
-    })
+/// What a checksum says of a value, where there is one.
+fn verdict(checksum: Option<&str>, rebuilt: &Rebuilt) -> Option<Verdict> {
+    let json = PyJson::parse(rebuilt.json.as_bytes()).ok()?;
+    Some(json.root().check(checksum?))
 }
 
 /// Whether the value in a file has the checksum of an entry.
