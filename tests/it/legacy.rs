@@ -28,8 +28,7 @@ fn import(repo: &Repository, folder: &Path) -> Report {
 pub fn taken(old: &Old) -> (Repository, Report) {
     let before = old.files();
     let repo = Repository::temporary().unwrap();
-    let mut dry = Options::default();
-    dry.dry_run = true;
+    let dry = Options { dry_run: true, ..Options::default() };
     let planned = import_as(&repo, old.root(), &dry);
     assert!(repo.versions().unwrap().is_empty());
     let report = import(&repo, old.root());

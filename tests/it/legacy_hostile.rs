@@ -19,7 +19,7 @@ fn apply(repo: &Repository, plan: legacy::Plan) -> Report {
 
 fn import(old: &Old) -> (Repository, Report) {
     let repo = Repository::temporary().unwrap();
-    let plan = legacy::plan(&repo, &old.path("in"), &mut |_| {}).unwrap();
+    let plan = legacy::plan(&repo, old.path("in"), &mut |_| {}).unwrap();
     let report = apply(&repo, plan);
     (repo, report)
 }
@@ -171,7 +171,7 @@ fn a_link_that_comes_later_is_not_followed_either() {
         old.file(&format!("away/{folder}/page.html"), SECRET);
     }
     let repo = Repository::temporary().unwrap();
-    let plan = legacy::plan(&repo, &old.path("in"), &mut |_| {}).unwrap();
+    let plan = legacy::plan(&repo, old.path("in"), &mut |_| {}).unwrap();
     // The file becomes a link, and the folder of another does.
     fs::remove_file(old.path("in/first/page.html")).unwrap();
     symlink(old.path("secret.html"), old.path("in/first/page.html")).unwrap();
@@ -189,7 +189,7 @@ fn what_changes_meanwhile_is_named_and_the_rest_is_imported() {
         old.flat("in/", 1_769_683_000 + at, &page(at), &png(at));
     }
     let repo = Repository::temporary().unwrap();
-    let plan = legacy::plan(&repo, &old.path("in"), &mut |_| {}).unwrap();
+    let plan = legacy::plan(&repo, old.path("in"), &mut |_| {}).unwrap();
     let file = |at: u64| old.path(&format!("in/html/shop_{}.html", 1_769_683_000 + at));
     fs::write(file(0), "longer or shorter").unwrap();
     fs::remove_file(file(1)).unwrap();
@@ -214,7 +214,7 @@ fn what_changes_meanwhile_is_named_and_the_rest_is_imported() {
     // The page and the picture of the document that went away come by themselves.
     assert_eq!(report.kinds[&("orphan", "page".to_owned())].imported, 1);
     let again = {
-        let plan = legacy::plan(&repo, &old.path("in"), &mut |_| {}).unwrap();
+        let plan = legacy::plan(&repo, old.path("in"), &mut |_| {}).unwrap();
         apply(&repo, plan)
     };
     assert_eq!(again.files.failed, 0);
@@ -316,7 +316,7 @@ fn a_folder_that_is_not_there_is_an_error_that_names_it() {
     let old = Old::new();
     old.file("file", "x");
     for name in ["nowhere", "file"] {
-        let error = legacy::plan(&repo, &old.path(name), &mut |_| {}).err().unwrap();
+        let error = legacy::plan(&repo, old.path(name), &mut |_| {}).err().unwrap();
         assert!(error.to_string().contains(name), "{error}");
     }
 }
