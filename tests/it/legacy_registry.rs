@@ -420,6 +420,20 @@ fn a_checksum_of_a_pickle_is_proved_differs_or_cannot_be_known() {
     assert_eq!(check(b"\x80\x04C\x02ab.", &sha256(b"ab")), Verdict::Matches);
     assert_eq!(check(b"\x80\x04\x8f.", &sha256(b"set()")), Verdict::Matches);
     assert_eq!(check(b"\x80\x04\x8f.", &sha256(b"{}")), Verdict::Unknowable);
+    // A scalar of NumPy that is -2, and one without its bytes; put together by hand.
+    let scalar = |kind: &str, value: &str| {
+        unhex(&format!(
+            "8004636e756d70792e636f72652e6d756c746961727261790a7363616c61720a636e756d70790a64747970650a\
+             8c02{kind}89888752284b038c013c4e4e4e4affffffff4affffffff4b00746243{value}86522e"
+        ))
+    };
+    let number = scalar("6934", "04feffffff");
+    for shown in ["-2", "np.int32(-2)"] {
+        assert_eq!(check(&number, &sha256(shown.as_bytes())), Verdict::Matches);
+    }
+    let read = Pickle::read(&number).unwrap();
+    assert_eq!(read.type_of(read.root()), "numpy.int32");
+    assert_eq!(check(&scalar("6938", "00"), &sha256(b"-2")), Verdict::Unknowable);
     assert_eq!(check(&pickle("EXPORT"), &sha256(b"Price(amount=2.5, tags=('x',))")), {
         Verdict::Matches
     });

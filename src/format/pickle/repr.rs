@@ -85,13 +85,29 @@ impl Pickle {
             Node::FrozenSet(_) => return "frozenset".to_owned(),
             Node::Dict(_) => return "dict".to_owned(),
             Node::Global { .. } => return "type".to_owned(),
-            Node::Made(made) => made.by,
+            Node::Made(made) => match self.numpy_type(made) {
+                Some(name) => return format!("numpy.{name}"),
+                None => made.by,
+            },
             Node::Persistent(_) | Node::Extension(_) | Node::Buffer => return "unknown".to_owned(),
         };
         match self.node(by) {
             Node::Global { module, name } if module == "builtins" => name.clone(),
             Node::Global { module, name } => format!("{module}.{name}"),
             _ => "unknown".to_owned(),
+        }
+    }
+
+    /// The type that NumPy's functions make, which stand where a class does.
+    fn numpy_type(&self, made: &Made) -> Option<&str> {
+        if let Some((kind, _)) = self.numpy_scalar(made) {
+            return numpy_name(kind);
+        }
+        let Node::Global { name, .. } = self.node(made.by) else { return None };
+        let Node::Tuple(arguments) = self.node(made.arguments) else { return None };
+        match self.node(*arguments.first().filter(|_| name == "_reconstruct")?) {
+            Node::Global { module, name } if module == "numpy" => Some(name),
+            _ => None,
         }
     }
 
@@ -328,38 +344,46 @@ impl Shower<'_> {
 
     fn numpy(&self, made: &Made) -> Option<String> {
         let (kind, bytes) = self.pickle.numpy_scalar(made)?;
+        let name = numpy_name(kind)?;
         let mut wide = [0; 8];
         wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
         let unsigned = u64::from_le_bytes(wide);
-        let unused = 64 - 8 * u32::try_from(bytes.len()).ok()?;
-        let (name, shown) = match kind {
-            "f8" => ("float64", shown_float(f64::from_bits(unsigned))),
-            "i1" | "i2" | "i4" | "i8" => {
-                let signed = (unsigned << unused) as i64 >> unused;
-                (["int8", "int16", "int32", "int64"][kind_at(kind)], signed.to_string())
+        let shown = match kind.as_bytes().first()? {
+            b'f' if bytes.len() == 8 => shown_float(f64::from_bits(unsigned)),
+            b'i' => match *bytes {
+                [a] => i8::from_le_bytes([a]).to_string(),
+                [a, b] => i16::from_le_bytes([a, b]).to_string(),
+                [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).to_string(),
+                _ => (unsigned as i64).to_string(),
+            },
+            b'u' => unsigned.to_string(),
+            b'b' if self.is_recent => {
+                return Some(format!("np.{}_", if unsigned == 0 { "False" } else { "True" }));
             }
-            "u1" | "u2" | "u4" | "u8" => {
-                (["uint8", "uint16", "uint32", "uint64"][kind_at(kind)], unsigned.to_string())
-            }
-            "b1" => ("", if unsigned == 0 { "False" } else { "True" }.to_owned()),
+            b'b' => if unsigned == 0 { "False" } else { "True" }.to_owned(),
             _ => return None,
         };
-        Some(match (self.is_recent, name) {
-            (false, _) => shown,
-            (true, "") => format!("np.{shown}_"),
-            (true, name) => format!("np.{name}({shown})"),
-        })
+        Some(if self.is_recent { format!("np.{name}({shown})") } else { shown })
     }
 }
 
-/// Where a type of so many bytes stands in a list of those of 1, 2, 4 and 8.
-fn kind_at(kind: &str) -> usize {
-    match kind.as_bytes() {
-        [_, b'1'] => 0,
-        [_, b'2'] => 1,
-        [_, b'4'] => 2,
-        _ => 3,
-    }
+/// The name of a type of NumPy's numbers by its code: kind, and size in bytes.
+fn numpy_name(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "f2" => "float16",
+        "f4" => "float32",
+        "f8" => "float64",
+        "i1" => "int8",
+        "i2" => "int16",
+        "i4" => "int32",
+        "i8" => "int64",
+        "u1" => "uint8",
+        "u2" => "uint16",
+        "u4" => "uint32",
+        "u8" => "uint64",
+        "b1" => "bool",
+        _ => return None,
+    })
 }
 
 /// Seconds and microseconds where they are not zero.

@@ -195,7 +195,7 @@ pub fn salvaged(bytes: &[u8]) -> Option<Vec<u8>> {
     let at = bytes.windows(END.len()).rposition(|window| window == END)?;
     let mut whole = bytes.get(..at + END.len())?.to_vec();
     whole.extend_from_slice(b"\n  }\n}");
-    let json = PyJson::parse(&whole).ok()?;
+    let json = parse(&whole).ok()?;
     json.root().get("snapshots")?;
     Some(whole)
 }
