@@ -366,8 +366,9 @@ mod chromium {
     use std::sync::Arc;
 
     use serde_json::{Value, json};
-    use tintype::capture::Page;
     use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, headless_chrome};
+    use tintype::capture::redact::Redactor;
+    use tintype::capture::{Page, draft_of};
 
     use super::*;
     use crate::support::site::Site;
@@ -590,6 +591,48 @@ mod chromium {
             ledger.iter().map(|line| (word(line, "name"), word(line, "status"))).collect()
         };
         assert_eq!(statuses(&again), statuses(&live));
+    }
+
+    /// A page of a shop with a field for a password, a closed shadow root, a cookie, a request that is
+    /// answered and one that is not, and a promise that nobody waits for; recorded with
+    /// `Browser::open_recorded` in Chromium 156.
+    #[test]
+    fn a_session_that_was_recorded_once_is_captured_as_it_was_then() {
+        let recording = include_str!("../data/kettles-session.jsonl");
+        assert!(recording.contains("tulip-1234") && recording.contains("s3cr3t-c00kie-value"));
+        let mut page = ChromePage::replay(recording).unwrap();
+        let redactor = Redactor::new([1; 32]);
+        let draft =
+            draft_of(&mut page, Draft::new(), &CaptureConfig::default(), &redactor).unwrap();
+        let facts = facts(&draft);
+        assert_eq!(draft.chosen_status(), Some(Status::Complete), "{facts:#}");
+        assert_eq!((&facts["title"], &facts["http_status"]), (&json!("Kettles"), &json!(200)));
+        let html = text(&draft, "page.html");
+        assert!(html.contains("<template shadowrootmode=\"closed\"><b>closed</b>"), "{html}");
+        assert!(html.contains("value=\"[redacted:field:"), "{html}");
+        assert!(text(&draft, "aria.yml").contains("heading \"Kettles\" [level=1]"));
+        let said = text(&draft, "console.jsonl");
+        assert!(said.contains("prices 24.5") && said.contains("thrown on purpose"), "{said}");
+        let har: Value = serde_json::from_str(&text(&draft, "network.har")).unwrap();
+        let entries = har["log"]["entries"].as_array().unwrap();
+        let answers: Vec<(&str, u64)> = entries
+            .iter()
+            .map(|entry| {
+                let url = entry["request"]["url"].as_str().unwrap();
+                let status = entry["response"]["status"].as_u64().unwrap();
+                (&url[url.rfind('/').unwrap()..], status)
+            })
+            .collect();
+        for answer in [("/", 200), ("/stock", 200), ("/gone", 404)] {
+            assert!(answers.contains(&answer), "{answers:?}");
+        }
+        for artifact in draft.artifacts() {
+            let content = artifact.content().unwrap_or_default();
+            let shown = String::from_utf8_lossy(content);
+            for secret in ["tulip-1234", "s3cr3t-c00kie-value"] {
+                assert!(!shown.contains(secret), "{secret} in {}", artifact.name());
+            }
+        }
     }
 
     #[test]
