@@ -47,8 +47,7 @@ fn import(
     bar: &ProgressBar,
     out: &Out,
 ) -> Run {
-    let mut options = Options::default();
-    (options.zone, options.dry_run) = (zone, dry_run);
+    let options = Options { zone, dry_run };
     let plan = legacy::plan(repo, folder, &mut shower(bar)).map_err(elsewhere)?;
     bar.reset_eta();
     let report = legacy::apply(repo, plan, &options, &mut shower(bar))?;
