@@ -1,10 +1,10 @@
-//! What taking in old folders costs: the rate over time, the memory, and the real flat folder beside
-//! reading and hashing its files.
+//! What taking in old folders costs: the rate over time, the memory, and the real flat folder
+//! beside reading and hashing its files.
 //!
 //! `cargo bench --bench legacy --no-default-features --features cli` makes a folder of 2,000 flat
-//! snapshots and imports it; another number of them may follow after `--` (100,000 is what the design
-//! asks for: some 1.5 GB on the disk). The real folder is looked for in `TINTYPE_SHARED/legacy/flat`, or
-//! in `../shared`.
+//! snapshots and imports it; another number of them may follow after `--` (100,000 is what the
+//! design asks for: some 1.5 GB on the disk). The real folder is looked for in
+//! `TINTYPE_SHARED/legacy/flat`, or in `../shared`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ use tintype::format::hashes::sha256;
 use tintype::model::time::Stopwatch;
 use tintype::ops::legacy::{self, Options};
 
-/// The most memory that an import may take more than the process had before, in MiB, but for what each
-/// file is known by.
+/// The most memory that an import may take more than the process had before, in MiB, but for what
+/// each file is known by.
 const MORE_MIB: f64 = 192.0;
 /// How many bytes may be kept for a file until the report is told.
 const FILE_BYTES_MAX: f64 = 512.0;
@@ -87,8 +87,8 @@ fn many(count: u64) {
     }
 }
 
-/// Makes a folder of snapshots as scrapers make them: pages that differ a little, each with its document
-/// and, every fourth, a picture. Gives the bytes of all files.
+/// Makes a folder of snapshots as scrapers make them: pages that differ a little, each with its
+/// document and, every fourth, a picture. Gives the bytes of all files.
 fn make(folder: &Path, count: u64) -> u64 {
     for name in ["html", "screenshots"] {
         fs::create_dir(folder.join(name)).unwrap();
@@ -147,8 +147,8 @@ fn blake3_noise(number: u64, bytes: usize) -> Vec<u8> {
     noise
 }
 
-/// The real folder: how long it takes, beside reading its files and hashing them with SHA-256, as its
-/// documents did.
+/// The real folder: how long it takes, beside reading its files and hashing them with SHA-256, as
+/// its documents did.
 fn real() {
     let shared = env::var_os("TINTYPE_SHARED").map_or("../shared".into(), PathBuf::from);
     let folder = shared.join("legacy/flat");

@@ -30,8 +30,8 @@ impl fmt::Display for GzipError {
 
 impl std::error::Error for GzipError {}
 
-/// Takes apart what was compressed, one part or several, of at most `limit` bytes. The checksum at the
-/// end of each part is compared.
+/// Takes apart what was compressed, one part or several, of at most `limit` bytes. The checksum at
+/// the end of each part is compared.
 pub fn decode(compressed: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
     let mut content = Vec::new();
     MultiGzDecoder::new(compressed)

@@ -1,13 +1,14 @@
 //! The JSON documents of flat snapshot folders, as a Python scraper wrote them over some weeks.
 //!
 //! Two families. One tells a schema version: `{"schema_version", "captured_at", "page", "session"?,
-//! "timing"? or "metadata"?}`, where the page names its files in one of three ways. The other is a page
-//! as an object: `{"page_id", "url", "timestamp", "title", "content", "selector_results",
-//! "network_requests", "console_logs", "screenshot_path", "html_metadata"?, "screenshot_metadata"?}`,
-//! with the text of the page inside.
+//! "timing"? or "metadata"?}`, where the page names its files in one of three ways. The other is a
+//! page as an object: `{"page_id", "url", "timestamp", "title", "content", "selector_results",
+//! "network_requests", "console_logs", "screenshot_path", "html_metadata"?,
+//! "screenshot_metadata"?}`, with the text of the page inside.
 //!
-//! A variant has a name: `V` and the schema version with a letter for the way in which files are named,
-//! or `D0` to `D3`. It describes what was found; nothing is refused because a member is missing.
+//! A variant has a name: `V` and the schema version with a letter for the way in which files are
+//! named, or `D0` to `D3`. It describes what was found; nothing is refused because a member is
+//! missing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};

@@ -55,8 +55,8 @@ pub fn line_feeds(text: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
-/// Bytes as characters of Windows-1252, with each CR LF made LF. The five bytes that stand for nothing
-/// there become the control characters of the same number, as WHATWG's table has it.
+/// Bytes as characters of Windows-1252, with each CR LF made LF. The five bytes that stand for
+/// nothing there become the control characters of the same number, as WHATWG's table has it.
 pub fn from_windows_1252(bytes: &[u8]) -> String {
     const HIGH: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',

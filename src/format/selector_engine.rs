@@ -1,6 +1,6 @@
 //! What a selector engine kept of pages on which a selector failed: `{"id", "selector_name",
-//! "snapshot_type", "dom_content", "metadata": {"page_url", …}, "file_path", "created_at", "file_size"}`,
-//! and a list of such in one object, by id.
+//! "snapshot_type", "dom_content", "metadata": {"page_url", …}, "file_path", "created_at",
+//! "file_size"}`, and a list of such in one object, by id.
 
 use serde_json::{Map, Value as Json};
 

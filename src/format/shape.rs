@@ -1,5 +1,5 @@
-//! What a file is, by how it begins: bytes that stand at the beginning of a kind of file, and the names
-//! of the members of a JSON object.
+//! What a file is, by how it begins: bytes that stand at the beginning of a kind of file, and the
+//! names of the members of a JSON object.
 
 /// What the beginning of a file shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,9 +156,9 @@ impl Zone {
 
     /// The moment at which a clock of this zone showed a reading, which is told as if it were UTC.
     ///
-    /// What a clock showed twice, as it was put back, is the first of the two. What it never showed, as
-    /// it was put forward, is read by the offset before. Fails with `Invalid` outside the years 0 to
-    /// 9999.
+    /// What a clock showed twice, as it was put back, is the first of the two. What it never
+    /// showed, as it was put forward, is read by the offset before. Fails with `Invalid` outside
+    /// the years 0 to 9999.
     pub fn moment(self, reading: Time) -> Result<Time> {
         let naive = DateTime::<Utc>::from_timestamp_micros(reading.0).unwrap_or_default();
         let naive = naive.naive_utc();
@@ -228,16 +228,16 @@ fn offset_of(text: &str) -> Option<FixedOffset> {
 }
 
 impl Time {
-    /// Reads a time as Python's `isoformat` writes it, and whether an offset stands beside it; without
-    /// one the reading is told as if it were UTC.
+    /// Reads a time as Python's `isoformat` writes it, and whether an offset stands beside it;
+    /// without one the reading is told as if it were UTC.
     pub fn read_iso(text: &str) -> Option<(Time, bool)> {
         let text = text.trim();
         let told = DateTime::parse_from_rfc3339(text).is_ok();
         Some((text.parse().ok()?, told))
     }
 
-    /// The moment so many seconds after 1970, to the microsecond as Python's `round(seconds * 1e6)` gives
-    /// it; none for what is no moment.
+    /// The moment so many seconds after 1970, to the microsecond as Python's `round(seconds * 1e6)`
+    /// gives it; none for what is no moment.
     pub fn from_seconds(seconds: f64) -> Option<Time> {
         let micros = (seconds * 1e6).round_ties_even();
         let fits = micros >= MICROS_MIN as f64 && micros <= MICROS_MAX as f64;

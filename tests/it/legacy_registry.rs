@@ -297,6 +297,8 @@ fn a_damaged_registry_is_made_again_of_the_metadata_and_kept() {
         let (repo, report) = taken(&store.old);
         assert_eq!(report.snapshots.imported, 3, "cut at {cut}");
         assert_eq!(report.files.kept_as_bytes, 1, "cut at {cut}");
+        let kept = report.items().find(|item| item.path == "registry.json").unwrap();
+        assert!(kept.reason.unwrap().contains("its versions were taken"), "cut at {cut}");
         assert_eq!(report.hashes.agree, 3);
         assert_eq!(get(&repo, "base").tags.len(), 1);
     }

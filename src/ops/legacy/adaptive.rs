@@ -1,9 +1,9 @@
 //! The SQLite file of adaptive selectors: a page a row.
 //!
-//! The site is the host of the page's address, the module `adaptive`, the component what the row calls
-//! its selector's context. Times that tell no offset are UTC: the programs that wrote them wrote that.
-//! The page of a row comes out of gzip; the file itself is kept too, as a snapshot of its own, so that
-//! nothing else in it is lost.
+//! The site is the host of the page's address, the module `adaptive`, the component what the row
+//! calls its selector's context. Times that tell no offset are UTC: the programs that wrote them
+//! wrote that. The page of a row comes out of gzip; the file itself is kept too, as a snapshot of
+//! its own, so that nothing else in it is lost.
 
 use serde_json::{Value, json};
 

@@ -63,8 +63,8 @@ pub enum Over {
     Windows1252,
     /// The JSON value that it is, as Python's `json.dumps(value, sort_keys=True)` writes it.
     PythonValue,
-    /// The value that a pickle is, or the value `data` of an exported one, as Python's `json.dumps` or
-    /// `repr` writes it.
+    /// The value that a pickle is, or the value `data` of an exported one, as Python's `json.dumps`
+    /// or `repr` writes it.
     PickleValue,
     /// The facts of a bundle's `metadata.json`, which has the hash in it.
     BundleFacts,

@@ -1,13 +1,13 @@
 //! A folder as it was found: every regular file below it, and reading them.
 //!
-//! **Invariant:** nothing outside the folder is read. Links are not followed, wherever in a path they
-//! stand and whenever they came there; a name that something declares leads to a file that was found,
-//! or nowhere.
+//! **Invariant:** nothing outside the folder is read. Links are not followed, wherever in a path
+//! they stand and whenever they came there; a name that something declares leads to a file that was
+//! found, or nowhere.
 //!
 //! **Invariant:** nothing in the folder is changed.
 //!
-//! **Invariant:** a file is given as it was when the folder was walked, or an error says that it has
-//! changed since (by its size or the time of its last change).
+//! **Invariant:** a file is given as it was when the folder was walked, or an error says that it
+//! has changed since (by its size or the time of its last change).
 //!
 //! Folders are walked with a list, not with a stack of calls. A file takes some 32 bytes and its
 //! name; a folder's name is kept once.
@@ -135,8 +135,8 @@ impl Tree {
     /// Walks a folder. `own` are files of ours that may lie in it and are passed over: they are not
     /// opened. `told` is told from time to time how many files were found.
     ///
-    /// Fails with `Io` where the folder itself can't be read, and with `TooLarge` where it holds more
-    /// than [`FILES_MAX`] files.
+    /// Fails with `Io` where the folder itself can't be read, and with `TooLarge` where it holds
+    /// more than [`FILES_MAX`] files.
     pub fn walk(root: &Path, own: &[PathBuf], told: &mut dyn FnMut(u64)) -> Result<Tree> {
         let failed = |source| Error::io(root, source);
         let found = std::fs::metadata(root).map_err(failed)?;
@@ -296,13 +296,14 @@ impl Tree {
         (0..self.files.len() as u32).map(FileId)
     }
 
-    /// What is in the folder and is no file to be read: links, sockets, folders that can't be listed.
+    /// What is in the folder and is no file to be read: links, sockets, folders that can't be
+    /// listed.
     pub fn asides(&self) -> &[Aside] {
         &self.asides
     }
 
-    /// The path of a file within the folder, with `/` between its parts. A name that is not UTF-8 is
-    /// shown with marks in place of what is not.
+    /// The path of a file within the folder, with `/` between its parts. A name that is not UTF-8
+    /// is shown with marks in place of what is not.
     pub fn path(&self, id: FileId) -> String {
         let mut path = self.folder_path(self.folder(id));
         if !path.is_empty() {
@@ -376,8 +377,8 @@ impl Tree {
         Time::from_micros(self.files[id.index()].modified / 1_000).unwrap_or(Time::MIN)
     }
 
-    /// The file of this path within a folder: parts with `/` between them, each a name. `.`, `..` and
-    /// empty parts name nothing.
+    /// The file of this path within a folder: parts with `/` between them, each a name. `.`, `..`
+    /// and empty parts name nothing.
     pub fn find(&self, within: FolderId, path: &str) -> Option<FileId> {
         let (folders, name) = path.rsplit_once('/').map_or((None, path), |(f, n)| (Some(f), n));
         let mut at = within;
@@ -404,9 +405,9 @@ impl Tree {
 
     /// The file that a declared path means, seen from a folder.
     ///
-    /// `\` counts as `/`, and `.` as nothing. A path that would lead out of the folder is refused: one
-    /// with `..`, one from the root of a file system, one with a drive or a scheme. So is one that
-    /// leads to no file that was found. The refusal says why.
+    /// `\` counts as `/`, and `.` as nothing. A path that would lead out of the folder is refused:
+    /// one with `..`, one from the root of a file system, one with a drive or a scheme. So is one
+    /// that leads to no file that was found. The refusal says why.
     pub fn resolve(&self, within: FolderId, declared: &str) -> Result<FileId, String> {
         let parts = parts(declared)?;
         if is_from_root(declared) {
@@ -416,8 +417,9 @@ impl Tree {
         self.find(within, &path).ok_or_else(|| format!("there is no file {}", shown(declared)))
     }
 
-    /// The file that a declared path means where it was written down by somebody who stood elsewhere:
-    /// the one that the longest end of it leads to, seen from a folder. What `..` stands in is refused.
+    /// The file that a declared path means where it was written down by somebody who stood
+    /// elsewhere: the one that the longest end of it leads to, seen from a folder. What `..` stands
+    /// in is refused.
     pub fn resolve_end(&self, within: FolderId, declared: &str) -> Result<FileId, String> {
         let parts = parts(declared)?;
         (0..parts.len())
@@ -460,8 +462,8 @@ impl Tree {
         Ok(stream)
     }
 
-    /// The path of a file for what opens files by their path, such as SQLite. It is looked at whether
-    /// it is still the file that was found.
+    /// The path of a file for what opens files by their path, such as SQLite. It is looked at
+    /// whether it is still the file that was found.
     pub fn os_path_of(&self, id: FileId) -> Result<PathBuf, Unread> {
         self.stream(id)?;
         Ok(self

@@ -1,8 +1,9 @@
 //! Flat folders: JSON documents with HTML and PNG files beside them.
 //!
-//! The site is the host of the page's address (see [`site_of`]), the module is what the name of the page
-//! or of the file says without stamps and sessions, the session is the one that the document or its name
-//! tells. The document is an artifact of the snapshot, byte for byte; so are the files that it names.
+//! The site is the host of the page's address (see [`site_of`]), the module is what the name of the
+//! page or of the file says without stamps and sessions, the session is the one that the document
+//! or its name tells. The document is an artifact of the snapshot, byte for byte; so are the files
+//! that it names.
 
 use serde_json::{Value, json};
 
@@ -93,8 +94,8 @@ fn read(tree: &Tree, source: FileId, mut document: Document) -> Result<Found> {
     }
 }
 
-/// A document that this crate wrote: the snapshot that it was written from, without what such folders
-/// don't hold.
+/// A document that this crate wrote: the snapshot that it was written from, without what such
+/// folders don't hold.
 fn of_ours(own: FlatOwn, mut found: Found) -> Result<Found> {
     let FlatOwn { snapshot: own, user_info } = own;
     found.variant = "tintype".to_owned();

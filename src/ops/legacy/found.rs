@@ -1,4 +1,5 @@
-//! An old snapshot as a reader found it: what it is, what it says of itself, where its content lies.
+//! An old snapshot as a reader found it: what it is, what it says of itself, where its content
+//! lies.
 //!
 //! It is a plan of a snapshot, not the content: what stands in a file is read when the snapshot is
 //! stored, and once more when it is verified.
@@ -73,8 +74,8 @@ impl Kind {
 /// When an old snapshot says that it was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub enum When {
-    /// At this moment: an offset stands beside the time, it counts seconds since 1970, or it is known
-    /// that its writer wrote UTC.
+    /// At this moment: an offset stands beside the time, it counts seconds since 1970, or it is
+    /// known that its writer wrote UTC.
     At(Time),
     /// At this reading of a clock, told as if it were UTC. Which zone the clock showed is not said.
     Naive(Time),
@@ -125,8 +126,8 @@ pub struct Found {
     pub variant: String,
     /// The file that stands for it in reports.
     pub source: FileId,
-    /// What tells it apart where two have equal content: the name of a file, the number of a row. It is
-    /// part of its identity, so it must not depend on where the folder lies.
+    /// What tells it apart where two have equal content: the name of a file, the number of a row.
+    /// It is part of its identity, so it must not depend on where the folder lies.
     pub key: String,
     /// The name that it had, which becomes its version where that can be and is free.
     pub version: Option<String>,
@@ -150,8 +151,8 @@ pub struct Found {
     pub parts: Vec<Part>,
     /// The hashes that it says its content has.
     pub declared: Vec<Declared>,
-    /// The files that it accounts for, `source` too. A file that another snapshot accounts for may be
-    /// used as content without standing here.
+    /// The files that it accounts for, `source` too. A file that another snapshot accounts for may
+    /// be used as content without standing here.
     pub files: Vec<FileId>,
     /// What is not as it should be, in words.
     pub problems: Vec<String>,
@@ -182,14 +183,14 @@ impl Found {
     }
 }
 
-/// What two imports of one old snapshot agree in: its kind, its key, and its content. Where it lies,
-/// when its files were written and which zone is assumed don't count.
+/// What two imports of one old snapshot agree in: its kind, its key, and its content. Where it
+/// lies, when its files were written and which zone is assumed don't count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity(pub [u8; 16]);
 
 impl Identity {
-    /// The identity of a snapshot whose content has these hashes, in the order of its parts; none for
-    /// a part without content.
+    /// The identity of a snapshot whose content has these hashes, in the order of its parts; none
+    /// for a part without content.
     pub fn of(found: &Found, hashes: &[Option<BlobHash>]) -> Self {
         let names = found.parts.iter().map(|part| part.name.as_str());
         let parts = names.zip(hashes.iter().copied()).collect();
@@ -231,8 +232,8 @@ impl std::fmt::Display for Identity {
     }
 }
 
-/// A text of unknown origin as a part of a context: control characters become `_`, a lone `*` becomes
-/// `%2A`, what is too long is cut; nothing is none.
+/// A text of unknown origin as a part of a context: control characters become `_`, a lone `*`
+/// becomes `%2A`, what is too long is cut; nothing is none.
 pub fn context_part(text: &str) -> Option<String> {
     let clean: String = text.trim().chars().map(|c| if c.is_control() { '_' } else { c }).collect();
     let mut end = clean.len().min(PART_BYTES_MAX);

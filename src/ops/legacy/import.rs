@@ -1,11 +1,11 @@
 //! Taking a folder in.
 //!
-//! Each old snapshot has an [identity](crate::ops::legacy::found::Identity), which stands in the user
-//! info of the snapshot that it became; so it is found again, whoever imports it, from wherever, and
-//! however often. Ended early and done again, an import goes on.
+//! Each old snapshot has an [identity](crate::ops::legacy::found::Identity), which stands in the
+//! user info of the snapshot that it became; so it is found again, whoever imports it, from
+//! wherever, and however often. Ended early and done again, an import goes on.
 //!
-//! Snapshots are committed in large groups, and what waits for its commit is bounded. What is held of
-//! a snapshot is what it will be stored as, and is dropped when it is.
+//! Snapshots are committed in large groups, and what waits for its commit is bounded. What is held
+//! of a snapshot is what it will be stored as, and is dropped when it is.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -32,8 +32,8 @@ const BULK_FILES_MIN: u64 = 256;
 /// How a folder is taken in.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// The zone in which clocks are read that told none; UTC is assumed where none is given, and the
-    /// report says how often.
+    /// The zone in which clocks are read that told none; UTC is assumed where none is given, and
+    /// the report says how often.
     pub zone: Option<Zone>,
     /// Whether all is done but the storing.
     pub dry_run: bool,

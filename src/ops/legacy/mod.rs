@@ -1,10 +1,11 @@
 //! `legacy`: old snapshot folders of Python programs, taken in whole, with proof.
 //!
-//! A folder is walked ([`files`]). Readers look at the beginning of each file and say what they know
-//! ([`Reader`]); each old snapshot becomes a [`found::Found`]. What no reader knows, or what one can't
-//! understand, is kept as the bytes that it is, with the reason.
+//! A folder is walked ([`files`]). Readers look at the beginning of each file and say what they
+//! know ([`Reader`]); each old snapshot becomes a [`found::Found`]. What no reader knows, or what
+//! one can't understand, is kept as the bytes that it is, with the reason.
 //!
-//! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs to it.
+//! **Invariant:** a file is recognised by what is in it. Its name only helps to find what belongs
+//! to it.
 
 pub mod adaptive;
 pub mod bundles;
@@ -53,8 +54,8 @@ pub struct Unit {
 
 /// What reads snapshots of one kind.
 pub trait Reader {
-    /// Looks through a folder and gives the snapshots in it. A file that it takes for its own is taken
-    /// from `files`, so that no reader after it looks at it.
+    /// Looks through a folder and gives the snapshots in it. A file that it takes for its own is
+    /// taken from `files`, so that no reader after it looks at it.
     fn scan(&mut self, tree: &Tree, files: &mut Candidates) -> Vec<Unit>;
 
     /// Reads a snapshot. An error is why it can't be understood; its files are then kept as bytes.
@@ -63,8 +64,8 @@ pub trait Reader {
     fn read(&mut self, tree: &Tree, unit: Unit) -> Result<Found, String>;
 }
 
-/// Looks through a folder, to be taken into a store: nothing is changed. The files of the store itself
-/// are passed over where they lie in the folder.
+/// Looks through a folder, to be taken into a store: nothing is changed. The files of the store
+/// itself are passed over where they lie in the folder.
 ///
 /// Fails with `Io` where the folder can't be read.
 pub fn plan(

@@ -1,8 +1,9 @@
 //! Under which version an old snapshot is in the store, or gets there.
 //!
-//! It keeps its own name, where it has one that is a version and is free. Otherwise its version is made
-//! of the time that it tells and its identity. Neither the zone that is assumed nor the time at which a
-//! file was written has a part in it, so that an old snapshot has one version however it is imported.
+//! It keeps its own name, where it has one that is a version and is free. Otherwise its version is
+//! made of the time that it tells and its identity. Neither the zone that is assumed nor the time
+//! at which a file was written has a part in it, so that an old snapshot has one version however it
+//! is imported.
 
 use crate::error::{Error, Result};
 use crate::model::id::Version;

@@ -43,8 +43,8 @@ pub(crate) struct Item {
 }
 
 impl Plan {
-    /// Looks through a folder; nothing is changed. `own` are files of ours that may lie in it and are
-    /// passed over, such as the store.
+    /// Looks through a folder; nothing is changed. `own` are files of ours that may lie in it and
+    /// are passed over, such as the store.
     ///
     /// Fails with `Io` where the folder can't be read.
     pub fn of(root: &Path, own: &[PathBuf], progress: &mut dyn FnMut(Progress)) -> Result<Plan> {
@@ -114,9 +114,9 @@ impl Plan {
 }
 
 impl Plan {
-    /// Reads one old snapshot after the other with its content, on a thread of its own: while one is
-    /// dealt with here, the next are read there. With each comes how many files it is the first to
-    /// account for.
+    /// Reads one old snapshot after the other with its content, on a thread of its own: while one
+    /// is dealt with here, the next are read there. With each comes how many files it is the first
+    /// to account for.
     pub(crate) fn each_settled(
         &mut self,
         visit: &mut dyn FnMut(Settled, u64) -> Result<()>,
@@ -153,8 +153,8 @@ fn stopped() -> Error {
     Error::Database { doing: "reading a folder", source: "what was read is not taken".into() }
 }
 
-/// All readers. Who comes first takes first: what belongs together by where it lies comes before what
-/// stands by itself.
+/// All readers. Who comes first takes first: what belongs together by where it lies comes before
+/// what stands by itself.
 fn readers() -> Vec<Box<dyn Reader + Send>> {
     vec![
         Box::new(RegistryReader::default()),

@@ -209,7 +209,8 @@ impl Report {
         self.tree.root()
     }
 
-    /// What is in the folder and is no file that could be read: links, folders that can't be listed.
+    /// What is in the folder and is no file that could be read: links, folders that can't be
+    /// listed.
     pub fn asides(&self) -> &[Aside] {
         self.tree.asides()
     }

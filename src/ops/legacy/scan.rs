@@ -72,8 +72,8 @@ impl Scan {
     }
 }
 
-/// Tells what a folder holds, and gives each file to `seen`, once. Nothing is changed; `own` are files
-/// of ours that are passed over, such as a [store's](super::files_of).
+/// Tells what a folder holds, and gives each file to `seen`, once. Nothing is changed; `own` are
+/// files of ours that are passed over, such as a [store's](super::files_of).
 ///
 /// Fails with `Io` where the folder can't be read.
 pub fn scan(

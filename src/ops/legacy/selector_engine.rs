@@ -1,8 +1,8 @@
 //! Snapshots of a selector engine: JSON or JSON in gzip, a snapshot a file, and lists of them.
 //!
-//! The site is the host of the page's address, the module `selector_engine`, the component the name of
-//! the selector. Times that tell no offset are UTC: the programs that wrote them wrote that. The file is
-//! an artifact, byte for byte; the text of the page is another, taken out of it.
+//! The site is the host of the page's address, the module `selector_engine`, the component the name
+//! of the selector. Times that tell no offset are UTC: the programs that wrote them wrote that. The
+//! file is an artifact, byte for byte; the text of the page is another, taken out of it.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What programs kept of their browser sessions: a JSON object a file.
 //!
-//! The module is `browser_sessions`, the session is the one that it tells; a session belongs to no site.
-//! Times that tell no offset are UTC: the programs that wrote them wrote that.
+//! The module is `browser_sessions`, the session is the one that it tells; a session belongs to no
+//! site. Times that tell no offset are UTC: the programs that wrote them wrote that.
 
 use serde_json::{Map, Value};
 

@@ -19,8 +19,8 @@ use crate::store::UNCUT_BYTES_MAX;
 
 /// The member of user info in which an import says where a snapshot comes from.
 pub const LEGACY: &str = "legacy";
-/// The most bytes of content that is held for as long as a hash of it is made, where that can't be made
-/// piece by piece.
+/// The most bytes of content that is held for as long as a hash of it is made, where that can't be
+/// made piece by piece.
 const WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Bytes that are read at once of what is not held.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -115,8 +115,8 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
     Settled { found, contents, checked, identity, unread }
 }
 
-/// The hashes of a file that is too large to be held: of its content as a blob, and as SHA-256, where
-/// one was declared.
+/// The hashes of a file that is too large to be held: of its content as a blob, and as SHA-256,
+/// where one was declared.
 fn stream(tree: &Tree, file: FileId, is_declared: bool) -> Result<(BlobHash, String), Unread> {
     let mut stream = tree.stream(file)?;
     let (mut hasher, mut sha256) = (frame::Hasher::new(), Sha256Stream::default());
@@ -186,8 +186,8 @@ impl Settled {
         notes
     }
 
-    /// What user info says of the import, as `legacy`. What the old snapshot says of itself is left out
-    /// where user info can't hold it.
+    /// What user info says of the import, as `legacy`. What the old snapshot says of itself is left
+    /// out where user info can't hold it.
     pub(crate) fn told(&self, tree: &Tree, zone: Option<Zone>, with_metadata: bool) -> Value {
         let found = &self.found;
         let dated = date(&found.when, zone);

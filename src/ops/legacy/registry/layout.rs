@@ -40,7 +40,12 @@ pub(super) fn scan(reader: &mut RegistryReader, tree: &Tree, files: &mut Candida
         };
         stores.entry(root).or_default().entries.push(file);
     }
-    for (root, store) in stores {
+    for (root, mut store) in stores {
+        if store.registries.is_empty() {
+            // What is left of it may look like nothing.
+            let damaged = tree.find(root, "registry.json").filter(|file| !files.is_taken(*file));
+            store.registries.extend(damaged);
+        }
         Plan::new(tree, root).fill(reader, &store, files);
     }
 }
