@@ -1,7 +1,6 @@
 //! Drafts made ready: hashed, encoded and checked, with no lock held and no connection kept.
 
-use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -16,13 +15,6 @@ use crate::store::blobs::{self, Encoded, Link, Slot};
 use crate::store::lanes::{End, Lane, Lanes};
 use crate::store::stage::{self, UNCUT_BYTES_MAX};
 use crate::store::{Shared, snapshots};
-
-/// The most contents of a snapshot that are encoded side by side.
-const ENCODERS_MAX: usize = 4;
-/// Bytes of contents from which on that is worth the threads.
-const ENCODED_TOGETHER_BYTES_MIN: usize = 128 * 1024;
-/// The most bytes of contents and of what they are deltas on that are held for it.
-const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A draft made ready to be stored. Plain data: it can be held, and dropped without a trace.
 #[derive(Debug)]
@@ -114,7 +106,6 @@ pub(crate) fn prepare(
     }
     let lanes = &shared.lanes;
     let mut contents: Vec<PreparedContent> = Vec::with_capacity(draft.artifacts.len());
-    let (mut jobs, mut held): (Vec<Job>, usize) = (Vec::new(), 0);
     for at in 0..draft.artifacts.len() {
         if let Some(Given::Held(content)) = &draft.artifacts[at].content
             && content.len() > UNCUT_BYTES_MAX
@@ -163,68 +154,14 @@ pub(crate) fn prepare(
                         shared.reading(|conn| base_for(conn, lanes, &prepared))?.here()
                     }
                 };
-                let content = prepared.content.clone().unwrap_or_default();
-                held += content.len() + base.as_ref().map_or(0, |(_, base)| base.len());
-                jobs.push(Job { at: contents.len(), content, base });
+                let content = prepared.content.as_deref().unwrap_or_default();
+                prepared.encoded = Some(blobs::encode(content, base)?);
             }
         }
         contents.push(prepared);
-        if held > HELD_BYTES_MAX {
-            encode_all(std::mem::take(&mut jobs), &mut contents)?;
-            held = 0;
-        }
     }
-    encode_all(jobs, &mut contents)?;
     let made = draft.version.is_none();
     Ok(Prepared { draft, version, made, time, contents })
-}
-
-/// Content that is to be encoded, and what it is to be a delta on.
-struct Job {
-    /// Its place among the contents of its snapshot.
-    at: usize,
-    content: Arc<[u8]>,
-    base: Option<(Slot, Arc<[u8]>)>,
-}
-
-/// Encodes contents of a snapshot, large ones side by side: that is most of what storing costs.
-fn encode_all(jobs: Vec<Job>, contents: &mut [PreparedContent]) -> Result<()> {
-    let bytes: usize = jobs.iter().map(|job| job.content.len()).sum();
-    let threads = match bytes {
-        // To ask for it is to read files.
-        ENCODED_TOGETHER_BYTES_MIN.. if jobs.len() > 1 => {
-            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-            cores.min(ENCODERS_MAX).min(jobs.len())
-        }
-        _ => 1,
-    };
-    let jobs = Mutex::new(jobs.into_iter());
-    let work = || -> Result<Vec<(usize, Encoded)>> {
-        let mut done = Vec::new();
-        loop {
-            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(job) = job else { return Ok(done) };
-            done.push((job.at, blobs::encode(&job.content, job.base)?));
-        }
-    };
-    let done = std::thread::scope(|scope| {
-        // Where no thread can be had, this one does it all.
-        let others: Vec<_> = (1..threads)
-            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let mut done = work()?;
-        for other in others {
-            match other.join() {
-                Ok(more) => done.extend(more?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok::<_, Error>(done)
-    })?;
-    for (at, encoded) in done {
-        contents[at].encoded = Some(encoded);
-    }
-    Ok(())
 }
 
 /// The chain that content goes on, as the file says it: that of the version it is based on, else
