@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 
 use super::ledger::{Ledger, clipped};
 use super::redact::{Looked, Redactions, Redactor, Seen};
-use super::taken::{Outcome, Parts, Step, guarded};
-use super::{Facts, Fault, Load, Page, millis};
+use super::taken::{Outcome, PANICKED, Parts, Step, guarded};
+use super::{Facts, Fault, FrameFacts, Load, Page, millis};
 use crate::error::{Error, Result};
 use crate::model::artifact::{ArtifactStatus, DraftArtifact, MEDIA_JSON};
 use crate::model::config::{CaptureConfig, FACTS, PagePart};
@@ -115,8 +115,20 @@ pub fn draft_of(
     let mut told = facts_told(&facts, config)?;
     let mut redactions = Redactions::default();
     if let Some(redactor) = redactor {
-        redact_all(&mut steps, &mut told, &mut draft, redactor, &mut redactions, &mut seen);
-        if let Some(why) = shows_secrets(&steps, config) {
+        let all = guarded(|| {
+            redact_all(&mut steps, &mut told, &mut draft, redactor, &mut redactions, &mut seen);
+        });
+        if all.is_err() {
+            // What might not be redacted is not kept; that there was a capture is.
+            told = json!({ "status": null, "missing": PANICKED });
+            (draft.description, draft.user_info) = (None, Default::default());
+            for step in &mut steps {
+                step.outcome = Outcome::missing(ArtifactStatus::Redacted, PANICKED);
+            }
+        }
+        let is_lost = |frame: &FrameFacts| frame.missing.is_some();
+        let unseen = facts.frames.iter().any(is_lost).then_some(UNSEEN);
+        if let Some(why) = shows_secrets(&steps, config).or(unseen) {
             for step in steps.iter_mut().filter(|step| step.part == PagePart::Pdf) {
                 if matches!(step.outcome, Outcome::Items(_)) {
                     step.outcome = Outcome::missing(ArtifactStatus::Redacted, why);
@@ -157,6 +169,9 @@ pub fn draft_of(
 /// The parts that tell what would be printed; where one of them can't be had, nothing is printed.
 const LOOKED_AT: [PagePart; 4] = [PagePart::Html, PagePart::Frames, PagePart::Text, PagePart::Aria];
 
+/// Why a page is not printed of which not all can be looked at.
+const UNSEEN: &str = "what would be printed can't be looked at, and might be secret";
+
 /// Why a page may not be printed: what is printed is compressed, and can't be redacted.
 fn shows_secrets(steps: &[Step], config: &CaptureConfig) -> Option<&'static str> {
     if !config.mask.is_empty() {
@@ -174,7 +189,7 @@ fn shows_secrets(steps: &[Step], config: &CaptureConfig) -> Option<&'static str>
             }
             Outcome::Missing(ArtifactStatus::Empty, _) => {}
             Outcome::Missing(..) if needed => {
-                return Some("what would be printed can't be looked at, and might be secret");
+                return Some(UNSEEN);
             }
             Outcome::Missing(..) => {}
         }
@@ -194,10 +209,9 @@ fn redact_all(
     seen: &mut Seen,
 ) {
     // An error may be quoted, and that quotes an address.
-    let mut uncounted = Redactions::default();
     let description = draft.description.take();
-    let description = description.map(|text| redactor.text(&text, &mut uncounted));
     // What the caller says is not counted: it is not of the page.
+    let mut uncounted = Redactions::default();
     let info = std::mem::take(&mut draft.user_info);
     let mut said = json!({ "description": description, "info": info });
     let (mut told_looked, mut said_looked) = (Looked::default(), Looked::default());

@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use serde_json::Value;
 
 use super::redact::Redactor;
+use super::taken::guarded;
 use super::{Page, draft_of};
 use crate::error::{Error, Result};
 use crate::model::artifact::ArtifactStatus;
@@ -85,6 +86,7 @@ impl Captured {
 }
 
 /// Why nothing is heard of a capture.
+const PANICKED: &str = "storing it panicked";
 const GONE: &str = "the thread that stores captures has ended";
 
 impl Recorder {
@@ -177,9 +179,9 @@ impl Recorder {
         let (done, wait) = mpsc::sync_channel(1);
         let queue = locked(&self.inner.saver).as_ref().map(|saver| saver.queue.clone());
         if let Some(queue) = queue
-            && queue.send(Job::Flush(done)).is_ok()
+            && (queue.send(Job::Flush(done)).is_err() || wait.recv().is_err())
         {
-            let _ = wait.recv();
+            return Err(Error::Database { doing: "storing captures", source: GONE.into() });
         }
         match locked(&self.inner.failure).take() {
             Some(error) => Err(error),
@@ -234,7 +236,9 @@ fn save_all(jobs: &Receiver<Job>, repo: &Repository, failure: &Mutex<Option<Erro
     for job in jobs {
         match job {
             Job::Store(draft, told) => {
-                let stored = repo.store(*draft);
+                let stored = guarded(|| repo.store(*draft)).unwrap_or_else(|_| {
+                    Err(Error::Database { doing: "storing a capture", source: PANICKED.into() })
+                });
                 if let Err(error) = &stored {
                     log::error!("capture: it could not be stored: {error}");
                     locked(failure).get_or_insert_with(|| error.again());

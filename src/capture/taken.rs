@@ -17,7 +17,7 @@ use crate::model::config::PagePart;
 use crate::model::time::Stopwatch;
 
 /// Why something is withheld that could not be redacted.
-const PANICKED: &str = "redacting it panicked, and nothing unredacted is kept";
+pub(super) const PANICKED: &str = "redacting it panicked, and nothing unredacted is kept";
 
 /// One part, and what became of it.
 pub(super) struct Step {
@@ -195,7 +195,9 @@ impl<'scope> Worker<'scope> {
             let mut seen = Seen::default();
             for mut outcome in given {
                 let watch = Stopwatch::start();
-                outcome.redact(redactor, &mut seen);
+                if guarded(|| outcome.redact(redactor, &mut seen)).is_err() {
+                    outcome = Worker::lost();
+                }
                 if give.send((outcome, watch.elapsed())).is_err() {
                     break;
                 }

@@ -207,7 +207,9 @@ fn get(port: u16, path: &str) -> String {
 fn pages_at(port: u16) -> Vec<String> {
     let list: Vec<Value> = serde_json::from_str(&get(port, "/json/list")).unwrap();
     let pages = list.iter().filter(|target| target["type"] == "page");
-    pages.map(|target| target["url"].as_str().unwrap().to_owned()).collect()
+    let pages = pages.map(|target| target["url"].as_str().unwrap().to_owned());
+    // The page that it opens by itself changes its address while it starts.
+    pages.filter(|url| !url.starts_with("chrome:")).collect()
 }
 
 // Replaced

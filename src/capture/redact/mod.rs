@@ -61,7 +61,7 @@ use std::ops::{AddAssign, Range};
 use serde::Serialize;
 use serde_json::Value;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::codec::digest;
 use text::Mode;
@@ -86,8 +86,9 @@ const DEPTH_MAX: usize = 6;
 const SEEN_BYTES_MIN: usize = 8;
 /// The longest such value.
 const SEEN_BYTES_MAX: usize = 4096;
-/// The most such values of a capture.
+/// The most such values of a capture, and their bytes together.
 const SEEN_MAX: usize = 4096;
+const SEEN_ALL_BYTES_MAX: usize = 256 * 1024;
 /// Rules of what stands in a document and is not shown.
 const NOT_SHOWN: [&str; 1] = ["hidden"];
 
@@ -264,6 +265,8 @@ impl Looked {
 #[derive(Default)]
 pub(super) struct Seen {
     values: BTreeSet<Vec<u8>>,
+    /// Bytes of them all.
+    bytes: usize,
     /// Looks for all of them at once.
     search: Option<AhoCorasick>,
 }
@@ -283,12 +286,19 @@ impl Seen {
                     && stretch.iter().any(u8::is_ascii_alphabetic)
             }),
         };
-        if telling && self.values.insert(secret.to_vec()) {
-            self.search = None;
+        if telling {
+            self.add(secret);
             let plain = escape::decode(secret);
-            if plain != secret {
-                self.values.insert(plain.into_owned());
+            if lengths.contains(&plain.len()) {
+                self.add(&plain);
             }
+        }
+    }
+
+    fn add(&mut self, secret: &[u8]) {
+        let bytes = self.bytes + secret.len();
+        if bytes <= SEEN_ALL_BYTES_MAX && self.values.insert(secret.to_vec()) {
+            (self.bytes, self.search) = (bytes, None);
         }
     }
 
@@ -297,6 +307,8 @@ impl Seen {
         if self.search.is_none() && !self.values.is_empty() {
             // What can't be built is too large, which the limits above rule out.
             self.search = AhoCorasick::builder()
+                // Built anew when one more is seen: quickly, and in little memory.
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .match_kind(MatchKind::LeftmostLongest)
                 .build(&self.values)
                 .ok();

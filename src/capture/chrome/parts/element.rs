@@ -104,7 +104,11 @@ fn find(page: &mut Subject<'_>, config: &CaptureConfig) -> Result<Search, Fault>
         return Err(Fault::Unfit("no list of what was found".to_owned()));
     };
     for step in &mut path {
-        step["selector"] = clipped(step["selector"].as_str().unwrap_or_default()).into();
+        let selector = clipped(step["selector"].as_str().unwrap_or_default());
+        match step.as_object_mut() {
+            Some(step) => step.insert("selector".to_owned(), selector.into()),
+            None => return Err(Fault::Unfit("no list of what was found".to_owned())),
+        };
     }
     let matched = path.first().map_or(Value::Null, |step| step["matched"].clone());
     let last = path.last().cloned().unwrap_or_default();

@@ -96,7 +96,13 @@ pub(super) fn list(
         frames.push(frame);
     }
     if order == Order::OfDocument || page.seen.0.is_empty() {
-        page.seen.0 = frames.clone();
+        let before = std::mem::replace(&mut page.seen.0, frames.clone());
+        // What could not be had of one for another part is told all the same.
+        for frame in page.seen.0.iter_mut().filter(|frame| frame.fault.is_none()) {
+            let known = before.iter().find(|known| known.id == frame.id);
+            frame.fault = known.and_then(|known| known.fault.clone());
+        }
+        page.seen.0.extend(before.into_iter().skip(frames.len()));
     }
     Ok(frames)
 }

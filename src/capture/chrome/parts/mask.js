@@ -6,10 +6,15 @@
 // background, everything in it black, nothing out of it. Where the page's styles win all the same
 // (an inline `!important`) they are overridden inline.
 (root, selectors, verb) => {
+  // A form names its fields as it likes.
+  const shadowRoot = Object.getOwnPropertyDescriptor(Element.prototype, 'shadowRoot').get;
   const roots = [];
   (function add(root) {
     roots.push(root);
-    for (const element of root.querySelectorAll('*')) if (element.shadowRoot) add(element.shadowRoot);
+    for (const element of root.querySelectorAll('*')) {
+      const inner = shadowRoot.call(element);
+      if (inner) add(inner);
+    }
   })(root);
 
   const matched = root => new Set(selectors.flatMap(selector => [...root.querySelectorAll(selector)]));
@@ -29,6 +34,10 @@
   const shape = { 'opacity': '0', 'animation': 'none', 'transition': 'none' };
   const declarations = style =>
     Object.entries(style).map(([name, value]) => `${name}: ${value} !important`).join('; ');
+
+  // Documents within this one, each of which has to be painted for itself.
+  const frames = roots.reduce((sum, root) => sum + [...root.querySelectorAll('iframe, frame, object')]
+    .filter(element => element.contentWindow).length, 0);
 
   // What was painted, by root; kept in this world, which the page can't see.
   const painted = globalThis.tintypePainted ??= new Map();
@@ -79,7 +88,7 @@
       }
       painted.set(root, { sheet, inline });
     }
-    return { count, bare };
+    return { count, bare, frames };
   }
 
   // What is there now that is not painted, be it new; then the paint goes.
@@ -91,5 +100,5 @@
     }
   }
   roots.forEach(clear);
-  return { count, bare };
+  return { count, bare, frames };
 }

@@ -11,13 +11,15 @@
 //! **Invariant:** a picture is given out only where everything that is to be hidden was painted
 //! over before it and still after it, and no new such thing had come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::frames::{self, Order};
 use super::subject::{Frame, Subject, told};
+use crate::capture::chrome::world::answer_of;
 use crate::capture::redact::SECRET_FIELDS;
 use crate::capture::{Fault, Taken};
 use crate::model::config::CaptureConfig;
@@ -41,8 +43,9 @@ pub(super) fn selectors(config: &CaptureConfig) -> Vec<&str> {
     fields.into_iter().chain(config.mask.iter().map(String::as_str)).collect()
 }
 
-/// The closed shadow roots of each frame, by the frame's id, as objects in the world of ours.
-pub(super) type Roots = HashMap<String, Vec<String>>;
+/// The closed shadow roots of each frame, by the frame's id and their `backendNodeId`s, as objects in the
+/// world of ours.
+pub(super) type Roots = HashMap<String, BTreeMap<u64, String>>;
 
 /// What painting came to.
 #[derive(Default)]
@@ -71,7 +74,9 @@ pub(super) fn masked(
             Ok(paint) if paint.bare == 0 => {
                 let within = page.within;
                 page.within = within.saturating_sub(CLEAR_RESERVE.min(page.left() / 5));
-                let taken = shoot(page);
+                // In any case the paint goes.
+                let taken = catch_unwind(AssertUnwindSafe(|| shoot(page)));
+                let taken = taken.unwrap_or(Err(Fault::Panicked));
                 page.within = within;
                 Some(taken)
             }
@@ -106,13 +111,14 @@ fn everywhere(
         let (size, limit) = (frames.len() as u64, MASKED_FRAMES_MAX as u64);
         return Err(Fault::TooLarge { what: "the number of frames", size, limit });
     }
-    let mut paint = Paint::default();
-    if clear.is_none() {
-        paint.closed = closed_roots(page, &frames)?;
+    // Also when the paint goes: one may have come while the picture was taken.
+    let mut paint = Paint { closed: closed_roots(page, &frames)?, ..Paint::default() };
+    for (frame, roots) in clear.into_iter().flat_map(|clear| &clear.closed) {
+        paint.closed.entry(frame.clone()).or_default().extend(roots.clone());
     }
     let verb = if clear.is_some() { "clear" } else { "paint" };
     let arguments = format!("{}, {}", json!(selectors), json!(verb));
-    let mut failed = None;
+    let (mut failed, mut inner_frames) = (None, 0_u64);
     for frame in &frames {
         match &frame.fault {
             None => {}
@@ -123,14 +129,22 @@ fn everywhere(
                 continue;
             }
         }
-        let closed = clear.unwrap_or(&paint).closed.get(&frame.id);
-        match in_frame(page, frame, &arguments, &closed.cloned().unwrap_or_default()) {
-            Ok((count, bare)) => {
-                paint.count += count;
-                paint.bare += bare;
+        let closed = paint.closed.get(&frame.id).cloned().unwrap_or_default();
+        match in_frame(page, frame, &arguments, &closed) {
+            Ok(seen) => {
+                paint.count = paint.count.saturating_add(seen.count);
+                paint.bare = paint.bare.saturating_add(seen.bare);
+                inner_frames = inner_frames.saturating_add(seen.frames);
             }
             Err(fault) => failed = Some(fault),
         }
+    }
+    if inner_frames > frames.len() as u64 - 1 {
+        let why = format!(
+            "{inner_frames} frames are in it, and only {} can be reached",
+            frames.len() - 1
+        );
+        failed.get_or_insert(Fault::Unfit(why));
     }
     match failed {
         Some(fault) => Err(fault),
@@ -138,22 +152,34 @@ fn everywhere(
     }
 }
 
-/// How many there are in a frame, and how many of them are not painted.
+/// What is seen in a frame.
+struct InFrame {
+    /// How many there are that have a selector.
+    count: u64,
+    /// How many of them are not painted.
+    bare: u64,
+    /// How many frames stand in it.
+    frames: u64,
+}
+
+/// Paints in a frame, or takes the paint off.
 fn in_frame(
     page: &mut Subject<'_>,
     frame: &Frame,
     arguments: &str,
-    closed: &[String],
-) -> Result<(u64, u64), Fault> {
+    closed: &BTreeMap<u64, String>,
+) -> Result<InFrame, Fault> {
     let mut answers = vec![page.run(frame, &format!("({MASK})(document, {arguments})"))?];
-    for root in closed {
+    for root in closed.values() {
         let function = format!("function () {{ return ({MASK})(this, {arguments}) }}");
         answers.push(page.call_on(&frame.session, root, &function)?);
     }
+    let sum = |name: &str, unsaid: u64| {
+        let said = answers.iter().map(|answer| answer[name].as_u64().unwrap_or(unsaid));
+        said.fold(0, u64::saturating_add)
+    };
     // What says nothing is not painted.
-    let count = answers.iter().map(|answer| answer["count"].as_u64().unwrap_or(1)).sum();
-    let bare = answers.iter().map(|answer| answer["bare"].as_u64().unwrap_or(1)).sum();
-    Ok((count, bare))
+    Ok(InFrame { count: sum("count", 1), bare: sum("bare", 1), frames: sum("frames", 0) })
 }
 
 /// Finds the closed shadow roots of frames, as objects in the worlds of ours: no script can.
@@ -195,9 +221,9 @@ pub(super) fn closed_roots_of(
             let mut inner = Vec::new();
             closed_within(&described["node"], &mut inner);
             let found = roots.entry(frame.id.clone()).or_default();
-            found.push(root);
+            found.insert(described["node"]["backendNodeId"].as_u64().unwrap_or(0), root);
             for node in inner {
-                found.push(resolved(page, frame, node)?);
+                found.insert(node, resolved(page, frame, node)?);
             }
         }
     }
@@ -220,10 +246,13 @@ fn has_closed_roots(
     session: &str,
     frames: &[&Frame],
 ) -> Result<bool, Fault> {
-    let mut reached = 0;
+    if !page.searches {
+        return Ok(true);
+    }
+    let mut reached = 0_u64;
     for frame in frames {
         match page.run(frame, &format!("({MASK})(document, [], \"count\")")) {
-            Ok(count) => reached += count.as_u64().unwrap_or(0),
+            Ok(count) => reached = reached.saturating_add(count.as_u64().unwrap_or(0)),
             // Of a frame that no script runs in nothing is known.
             Err(Fault::Refused(_)) => return Ok(true),
             Err(fault) => return Err(fault),
@@ -231,9 +260,15 @@ fn has_closed_roots(
     }
     page.cdp.send(session, "DOM.enable", json!({}))?;
     let found = page.call(session, "DOM.performSearch", json!({ "query": EVERY_ELEMENT }));
-    // What was found is forgotten with it; and from here on no change of the page is an event.
+    let found = match found {
+        Err(Fault::Refused(_)) => return Ok(true),
+        found => found?,
+    };
+    let search = json!({ "searchId": found["searchId"] });
+    page.cdp.send(session, "DOM.discardSearchResults", search)?;
+    // From here on no change of the page is an event.
     page.cdp.send(session, "DOM.disable", json!({}))?;
-    Ok(found?["resultCount"] != reached)
+    Ok(found["resultCount"] != reached)
 }
 
 /// A node of each outermost closed shadow root of a frame, in what `DOMSnapshot` answered: it tells
@@ -301,13 +336,13 @@ pub(super) fn hidden(
     let arguments = format!("{}, \"find\"", json!(selectors));
     let mut lists = Vec::new();
     lists.extend(page.object(frame, &format!("({MASK})(document, {arguments})"))?);
-    for root in closed.get(&frame.id).into_iter().flatten() {
+    for root in closed.get(&frame.id).into_iter().flat_map(BTreeMap::values) {
         let asked = json!({
             "objectId": root,
             "functionDeclaration": format!("function () {{ return ({MASK})(this, {arguments}) }}"),
         });
-        let answer = page.call(&frame.session, "Runtime.callFunctionOn", asked)?;
-        lists.extend(answer["result"]["objectId"].as_str().map(str::to_owned));
+        let list = answer_of(page.call(&frame.session, "Runtime.callFunctionOn", asked)?)?;
+        lists.extend(list["objectId"].as_str().map(str::to_owned));
     }
     let mut nodes = Vec::new();
     for list in lists {

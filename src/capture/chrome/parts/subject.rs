@@ -67,6 +67,8 @@ pub(in crate::capture::chrome) struct Subject<'a> {
     pub cdp: &'a mut dyn Cdp,
     pub sessions: &'a Sessions,
     pub viewport: Viewport,
+    /// Whether the browser's own search is asked for closed shadow roots.
+    pub searches: bool,
     /// Where it is told what was done to get at what did not answer.
     pub rescues: &'a mut Vec<String>,
     /// Where the frames are kept, as they were seen last.

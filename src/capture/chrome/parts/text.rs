@@ -29,7 +29,7 @@ pub(super) fn take(page: &mut Subject<'_>) -> Result<Taken, Fault> {
         match page.run(frame, &format!("({TEXT})({left})")) {
             Ok(answer) => {
                 let units = answer["length"].as_u64().unwrap_or(0);
-                length += units;
+                length = u64::saturating_add(length, units);
                 left = left.saturating_sub(units);
                 if let Value::String(text) = member(answer, "text") {
                     texts.push(text);
