@@ -479,7 +479,7 @@ fn requests_of_frames_that_nobody_watched_are_told_whichever_process_they_are_of
     let open = browser.open(&site.url("/")).unwrap();
     let mut late = ChromePage::watch_at(&open.address().unwrap()).unwrap();
     let shot = Shot::of(&mut late, &only(&[PagePart::Network]));
-    let har: Value = serde_json::from_str(&shot.text("network.har")).unwrap();
+    let har: Value = serde_json::from_str(shot.text("network.har")).unwrap();
     let entries = har["log"]["entries"].as_array().unwrap();
     let told: Vec<&str> =
         entries.iter().map(|entry| entry["request"]["url"].as_str().unwrap()).collect();
