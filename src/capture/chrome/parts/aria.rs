@@ -31,7 +31,7 @@ pub(super) fn take(page: &mut Subject<'_>, config: &CaptureConfig) -> Result<Tak
                     if selectors.is_empty() {
                         return Ok(Roots::new());
                     }
-                    mask::closed_roots_of(page, &frame.session, &frames)
+                    mask::closed_roots_of(page, &frame.session, &frames, &HashMap::new())
                 });
                 let closed = closed.as_ref().map_err(Fault::clone)?;
                 Ok((tree, mask::hidden(page, frame, &selectors, closed)?))

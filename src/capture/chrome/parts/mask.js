@@ -52,7 +52,8 @@
     }
   };
 
-  if (verb === 'count') return roots.reduce((sum, root) => sum + root.querySelectorAll('*').length, 0);
+  const elements = roots.reduce((sum, root) => sum + root.querySelectorAll('*').length, 0);
+  if (verb === 'count') return elements;
   if (verb === 'find') return roots.flatMap(root => [...matched(root)]);
 
   if (verb === 'paint') {
@@ -88,7 +89,7 @@
       }
       painted.set(root, { sheet, inline });
     }
-    return { count, bare, frames };
+    return { count, bare, frames, elements };
   }
 
   // What is there now that is not painted, be it new; then the paint goes.
@@ -100,5 +101,5 @@
     }
   }
   roots.forEach(clear);
-  return { count, bare, frames };
+  return { count, bare, frames, elements };
 }

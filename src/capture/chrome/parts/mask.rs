@@ -111,83 +111,95 @@ fn everywhere(
         let (size, limit) = (frames.len() as u64, MASKED_FRAMES_MAX as u64);
         return Err(Fault::TooLarge { what: "the number of frames", size, limit });
     }
-    // Also when the paint goes: one may have come while the picture was taken.
-    let mut paint = Paint { closed: closed_roots(page, &frames)?, ..Paint::default() };
-    for (frame, roots) in clear.into_iter().flat_map(|clear| &clear.closed) {
-        paint.closed.entry(frame.clone()).or_default().extend(roots.clone());
-    }
     let verb = if clear.is_some() { "clear" } else { "paint" };
     let arguments = format!("{}, {}", json!(selectors), json!(verb));
-    let (mut failed, mut inner_frames) = (None, 0_u64);
+    let mut tally = Tally::default();
+    let mut reached = Reached::new();
+    let mut failed = None;
     for frame in &frames {
         match &frame.fault {
             None => {}
             // It paints nothing either.
             Some(Fault::Crashed) => continue,
             Some(fault) => {
-                failed = Some(Fault::Unfit(format!("a frame: {}", told(fault))));
+                failed.get_or_insert(Fault::Unfit(format!("a frame: {}", told(fault))));
                 continue;
             }
         }
-        let closed = paint.closed.get(&frame.id).cloned().unwrap_or_default();
-        match in_frame(page, frame, &arguments, &closed) {
-            Ok(seen) => {
-                paint.count = paint.count.saturating_add(seen.count);
-                paint.bare = paint.bare.saturating_add(seen.bare);
-                inner_frames = inner_frames.saturating_add(seen.frames);
+        match page.run(frame, &format!("({MASK})(document, {arguments})")) {
+            Ok(answer) => {
+                tally.add(&answer);
+                reached.extend(answer["elements"].as_u64().map(|all| (frame.id.clone(), all)));
             }
-            Err(fault) => failed = Some(fault),
+            Err(fault) => {
+                failed.get_or_insert(fault);
+            }
         }
     }
-    if inner_frames > frames.len() as u64 - 1 {
-        let why = format!(
-            "{inner_frames} frames are in it, and only {} can be reached",
-            frames.len() - 1
-        );
+    // Also when the paint goes: one may have come while the picture was taken.
+    let mut closed = closed_roots(page, &frames, &reached).unwrap_or_else(|fault| {
+        failed.get_or_insert(fault);
+        Roots::new()
+    });
+    for (frame, roots) in clear.into_iter().flat_map(|clear| &clear.closed) {
+        closed.entry(frame.clone()).or_default().extend(roots.clone());
+    }
+    let function = format!("function () {{ return ({MASK})(this, {arguments}) }}");
+    for frame in &frames {
+        for root in closed.get(&frame.id).into_iter().flat_map(BTreeMap::values) {
+            match page.call_on(&frame.session, root, &function) {
+                Ok(answer) => tally.add(&answer),
+                Err(fault) => {
+                    failed.get_or_insert(fault);
+                }
+            }
+        }
+    }
+    let others = frames.len() as u64 - 1;
+    if tally.frames > others {
+        let why = format!("{} frames are in it, and only {others} can be reached", tally.frames);
         failed.get_or_insert(Fault::Unfit(why));
     }
     match failed {
         Some(fault) => Err(fault),
-        None => Ok(paint),
+        None => Ok(Paint { count: tally.count, bare: tally.bare, closed }),
     }
 }
 
-/// What is seen in a frame.
-struct InFrame {
+/// What scripts saw.
+#[derive(Default)]
+struct Tally {
     /// How many there are that have a selector.
     count: u64,
     /// How many of them are not painted.
     bare: u64,
-    /// How many frames stand in it.
+    /// How many frames stand among them.
     frames: u64,
 }
 
-/// Paints in a frame, or takes the paint off.
-fn in_frame(
-    page: &mut Subject<'_>,
-    frame: &Frame,
-    arguments: &str,
-    closed: &BTreeMap<u64, String>,
-) -> Result<InFrame, Fault> {
-    let mut answers = vec![page.run(frame, &format!("({MASK})(document, {arguments})"))?];
-    for root in closed.values() {
-        let function = format!("function () {{ return ({MASK})(this, {arguments}) }}");
-        answers.push(page.call_on(&frame.session, root, &function)?);
+impl Tally {
+    fn add(&mut self, answer: &Value) {
+        let told = |name: &str, untold: u64| answer[name].as_u64().unwrap_or(untold);
+        // What says nothing is not painted.
+        self.count = self.count.saturating_add(told("count", 1));
+        self.bare = self.bare.saturating_add(told("bare", 1));
+        self.frames = self.frames.saturating_add(told("frames", 0));
     }
-    let sum = |name: &str, unsaid: u64| {
-        let said = answers.iter().map(|answer| answer[name].as_u64().unwrap_or(unsaid));
-        said.fold(0, u64::saturating_add)
-    };
-    // What says nothing is not painted.
-    Ok(InFrame { count: sum("count", 1), bare: sum("bare", 1), frames: sum("frames", 0) })
 }
 
+/// How many elements scripts reach in frames, by the frame's id, where that is known.
+type Reached = HashMap<String, u64>;
+
 /// Finds the closed shadow roots of frames, as objects in the worlds of ours: no script can.
-fn closed_roots(page: &mut Subject<'_>, frames: &[Frame]) -> Result<Roots, Fault> {
+fn closed_roots(
+    page: &mut Subject<'_>,
+    frames: &[Frame],
+    reached: &Reached,
+) -> Result<Roots, Fault> {
     let sessions: BTreeSet<&str> = frames.iter().map(|frame| frame.session.as_str()).collect();
     let mut roots = Roots::new();
     for session in sessions {
-        roots.extend(closed_roots_of(page, session, frames)?);
+        roots.extend(closed_roots_of(page, session, frames, reached)?);
     }
     Ok(roots)
 }
@@ -197,11 +209,14 @@ pub(super) fn closed_roots_of(
     page: &mut Subject<'_>,
     session: &str,
     frames: &[Frame],
+    reached: &Reached,
 ) -> Result<Roots, Fault> {
     let mut roots = Roots::new();
     let all: Vec<&Frame> = frames.iter().filter(|frame| frame.session == session).collect();
     let awake: Vec<&Frame> = all.iter().copied().filter(|frame| frame.fault.is_none()).collect();
-    if awake.is_empty() || awake.len() == all.len() && !has_closed_roots(page, session, &awake)? {
+    if awake.is_empty()
+        || awake.len() == all.len() && !has_closed_roots(page, session, &awake, reached)?
+    {
         return Ok(roots);
     }
     // A flat list of all nodes of the session's documents; the tree could be nested too deep.
@@ -245,14 +260,19 @@ fn has_closed_roots(
     page: &mut Subject<'_>,
     session: &str,
     frames: &[&Frame],
+    reached: &Reached,
 ) -> Result<bool, Fault> {
     if !page.searches {
         return Ok(true);
     }
-    let mut reached = 0_u64;
+    let mut all = 0_u64;
     for frame in frames {
+        if let Some(elements) = reached.get(&frame.id) {
+            all = all.saturating_add(*elements);
+            continue;
+        }
         match page.run(frame, &format!("({MASK})(document, [], \"count\")")) {
-            Ok(count) => reached = reached.saturating_add(count.as_u64().unwrap_or(0)),
+            Ok(count) => all = all.saturating_add(count.as_u64().unwrap_or(0)),
             // Of a frame that no script runs in nothing is known.
             Err(Fault::Refused(_)) => return Ok(true),
             Err(fault) => return Err(fault),
@@ -268,7 +288,7 @@ fn has_closed_roots(
     page.cdp.send(session, "DOM.discardSearchResults", search)?;
     // From here on no change of the page is an event.
     page.cdp.send(session, "DOM.disable", json!({}))?;
-    Ok(found["resultCount"] != reached)
+    Ok(found["resultCount"] != all)
 }
 
 /// A node of each outermost closed shadow root of a frame, in what `DOMSnapshot` answered: it tells
