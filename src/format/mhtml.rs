@@ -325,7 +325,7 @@ pub fn to_quoted_printable(plain: &[u8]) -> Vec<u8> {
 }
 
 /// A parameter of a header's value: `boundary="…"`.
-fn parameter(value: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+pub fn parameter(value: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     value.split(|byte| *byte == b';').find_map(|piece| {
         let piece = piece.trim_ascii();
         let equals = piece.iter().position(|byte| *byte == b'=')?;

@@ -8,7 +8,6 @@
 //! **Invariant:** a call that takes too long is left to itself, in a thread that ends when the crate
 //! gives up on it. What the crate does with its connection then is out of our hands.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -22,6 +21,7 @@ use serde_json::Value;
 use super::cdp::{Cdp, PAGE};
 use super::inbox::{Inbox, Reflex};
 use crate::capture::Fault;
+use crate::capture::taken::guarded;
 use crate::model::time::{Clock, SystemClock};
 
 /// The crate's listeners, as it names them.
@@ -40,13 +40,13 @@ struct Ear(Arc<Inbox>);
 impl EventListener<Event> for Ear {
     fn on_event(&self, event: &Event) {
         // A panic here would end the crate's connection.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
+        let _ = guarded(|| {
             if let Some((method, params)) = told(event) {
                 // Reflexes call, and a call from within this thread would wait for itself: a dialog
                 // on this way is seen to when something times out.
                 self.0.record(SystemClock.now(), String::new(), method.to_owned(), &params);
             }
-        }));
+        });
     }
 }
 
@@ -92,7 +92,7 @@ impl Cdp for Through {
         let (tell, wait) = mpsc::channel();
         let (tab, method) = (Arc::clone(&self.tab), method.to_owned());
         let spawned = thread::Builder::new().name("tintype-tab".into()).spawn(move || {
-            let called = catch_unwind(AssertUnwindSafe(|| call(&tab, &method, params)));
+            let called = guarded(|| call(&tab, &method, params));
             let _ = tell.send(called.unwrap_or(Err(Fault::Panicked)));
         });
         spawned.map_err(|why| Fault::Gone(why.to_string()))?;

@@ -3,6 +3,7 @@
 
 use super::names::{Place, Secrecy, looks_made, secrecy};
 use super::{Pass, Patches};
+use crate::format::mhtml;
 
 impl Pass<'_> {
     /// Redacts `name=value&name=value`.
@@ -76,7 +77,7 @@ impl Pass<'_> {
             let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
             let (header, value) = (&line[..colon], line[colon + 1..].trim_ascii());
             if header.eq_ignore_ascii_case(b"content-disposition") {
-                name = parameter_of(value, b"name");
+                name = mhtml::parameter(value, b"name");
             } else if header.eq_ignore_ascii_case(b"content-type") {
                 kind = Some(String::from_utf8_lossy(value).into_owned());
             }
@@ -105,22 +106,10 @@ impl Pass<'_> {
 
 /// What begins each part: as the media type says, or as the first line does.
 fn delimiter(media_type: &str, text: &[u8]) -> Option<Vec<u8>> {
-    let told = parameter_of(media_type.as_bytes(), b"boundary");
+    let told = mhtml::parameter(media_type.as_bytes(), b"boundary");
     let told = told.filter(|boundary| !boundary.is_empty());
     told.map(|boundary| [b"--".as_slice(), &boundary].concat()).or_else(|| {
         let first = text.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
         (first.len() > 2 && first.starts_with(b"--")).then(|| first.to_vec())
-    })
-}
-
-/// A parameter of a header: `name="…"`.
-fn parameter_of(header: &[u8], name: &[u8]) -> Option<Vec<u8>> {
-    header.split(|byte| *byte == b';').find_map(|piece| {
-        let piece = piece.trim_ascii();
-        let equals = piece.iter().position(|byte| *byte == b'=')?;
-        let value = piece[equals + 1..].trim_ascii();
-        let value = value.strip_prefix(b"\"").unwrap_or(value);
-        let value = value.strip_suffix(b"\"").unwrap_or(value);
-        piece[..equals].trim_ascii().eq_ignore_ascii_case(name).then(|| value.to_vec())
     })
 }

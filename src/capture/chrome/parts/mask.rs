@@ -12,7 +12,6 @@
 //! over before it and still after it, and no new such thing had come.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use super::frames::{self, Order};
 use super::subject::{Frame, Subject, told};
 use crate::capture::chrome::world::answer_of;
 use crate::capture::redact::SECRET_FIELDS;
+use crate::capture::taken::guarded;
 use crate::capture::{Fault, Taken};
 use crate::model::config::CaptureConfig;
 
@@ -75,7 +75,7 @@ pub(super) fn masked(
                 let within = page.within;
                 page.within = within.saturating_sub(CLEAR_RESERVE.min(page.left() / 5));
                 // In any case the paint goes.
-                let taken = catch_unwind(AssertUnwindSafe(|| shoot(page)));
+                let taken = guarded(|| shoot(page));
                 let taken = taken.unwrap_or(Err(Fault::Panicked));
                 page.within = within;
                 Some(taken)
