@@ -210,7 +210,7 @@ fn fill(
             problems.iter().filter_map(|problem| problem.version.clone()).collect()
         };
         let from = salvage.uuid().map(|uuid| uuid.map(|byte| format!("{byte:02x}")).concat());
-        tx.note_repair(serde_json::json!({
+        tx.note_repair(&serde_json::json!({
             "from": from,
             "kept": report.kept,
             "kept_in_part": versions(&report.kept_in_part),

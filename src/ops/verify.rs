@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::{BlobHash, Version};
 use crate::ops::progress::Progress;
+use crate::records;
 use crate::store::replay::Replay;
 use crate::store::{Repository, check};
 
@@ -39,6 +40,8 @@ pub enum ProblemKind {
     Snapshot,
     /// Content.
     Content,
+    /// What is kept beside snapshots.
+    Record,
 }
 
 /// A piece of damage.
@@ -119,6 +122,9 @@ pub fn verify(
                 check::chains(view.conn, found)?;
                 check::loose(view.conn, found)
             })
+        })?;
+        part(&mut report, ProblemKind::Record, |_, found| {
+            repo.read(|view| records::check(view, found))
         })?;
     }
     if depth >= Depth::Data {

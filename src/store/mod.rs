@@ -32,7 +32,7 @@ pub(crate) mod salvage;
 mod schema;
 mod shared;
 mod snapshots;
-mod sqlite;
+pub(crate) mod sqlite;
 mod stage;
 mod stats;
 mod tags;

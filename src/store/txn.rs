@@ -102,6 +102,24 @@ impl View<'_> {
     }
 }
 
+/// What the floor of records changes the store with: within a transaction, and with its log.
+pub(crate) struct Records<'a> {
+    pub(crate) conn: &'a Connection,
+    /// When the transaction happens.
+    pub(crate) now: Time,
+    log: &'a mut Log,
+}
+
+impl Records<'_> {
+    /// Notes a change in the log, and gives the number of the event. What it tells is all that
+    /// replaying has.
+    pub(crate) fn note(&mut self, kind: Kind, detail: &Value) -> Result<i64> {
+        let seq = self.log.next_seq();
+        let digest = Fields::new().text(&detail.to_string()).digest();
+        self.log.append(self.conn, self.now, kind, None, Some(detail), digest).map(|()| seq)
+    }
+}
+
 /// A transaction that changes the store: all of it happens, or nothing.
 ///
 /// It reads what it has changed, through [`View`].
@@ -197,12 +215,17 @@ impl<'c> Transaction<'c> {
         self.whole(|tx| retention::set(tx.view.conn, &mut tx.log, tx.now, place, keep))
     }
 
+    /// Changes what is kept beside snapshots.
+    pub(crate) fn records<T>(
+        &mut self,
+        change: impl FnOnce(&mut Records<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.whole(|tx| change(&mut Records { conn: tx.view.conn, now: tx.now, log: &mut tx.log }))
+    }
+
     /// Notes in the log that the store was made of what could be read of another.
-    pub(crate) fn note_repair(&mut self, detail: Value) -> Result<()> {
-        let digest = Fields::new().text(&detail.to_string()).digest();
-        self.whole(|tx| {
-            tx.log.append(tx.view.conn, tx.now, Kind::Repair, None, Some(&detail), digest)
-        })
+    pub(crate) fn note_repair(&mut self, detail: &Value) -> Result<()> {
+        self.records(|records| records.note(Kind::Repair, detail).map(drop))
     }
 
     /// Purges some of what was forgotten until then; tells what that freed.
