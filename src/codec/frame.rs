@@ -17,12 +17,17 @@
 use zstd::zstd_safe::{self, CCtx, CParameter, DCtx};
 
 use crate::codec::png::{self, OPENED_BYTES_MAX};
-use crate::codec::{DecodeError, varint};
+use crate::codec::{DecodeError, packed, varint};
 use crate::model::id::BlobHash;
 
 /// The compression level of frames written at once. Higher levels cost several times as much
 /// and win little on deltas.
 const LEVEL: i32 = 3;
+/// The compression level of pictures written at once: entropy coding and hardly more, which wins as
+/// much on them as [`LEVEL`] at a quarter of the cost.
+const PACKED_LEVEL: i32 = -1;
+/// The compression level of deltas on pictures written at once. What they have in common is long.
+const PACKED_DELTA_LEVEL: i32 = 1;
 /// The compression level of frames written when there is time. Those above want a memory that grows
 /// with the base, and win half a percent.
 const COLD_LEVEL: i32 = 19;
@@ -131,17 +136,23 @@ impl Hasher {
 
 /// Encodes content, as a delta on `base` where one is given and that is smaller.
 pub fn encode(content: &[u8], base: Option<&[u8]>) -> Frame {
-    encode_at(LEVEL, content, base)
+    match packed::is_packed(content) {
+        true => encode_at(PACKED_LEVEL, PACKED_DELTA_LEVEL, content, base),
+        false => encode_at(LEVEL, LEVEL, content, base),
+    }
 }
 
 /// Encodes content as [`encode`] does, at some fifty times the cost, a twelfth to a sixth
 /// smaller. Reading it costs no more.
 pub fn encode_cold(content: &[u8], base: Option<&[u8]>) -> Frame {
-    encode_at(COLD_LEVEL, content, base)
+    encode_at(COLD_LEVEL, COLD_LEVEL, content, base)
 }
 
-fn encode_at(level: i32, content: &[u8], base: Option<&[u8]>) -> Frame {
-    let delta = base.and_then(|base| compress(level, content, Some(base), Vec::new()));
+fn encode_at(level: i32, delta_level: i32, content: &[u8], base: Option<&[u8]>) -> Frame {
+    let base = base.filter(|base| {
+        !packed::is_packed(content) || packed::begins_or_ends_alike(content, base)
+    });
+    let delta = base.and_then(|base| compress(delta_level, content, Some(base), Vec::new()));
     if let Some(delta) = &delta
         && delta.len() <= content.len() / CLEARLY_SMALL
     {

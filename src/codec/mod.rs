@@ -8,6 +8,7 @@ pub mod digest;
 pub mod frame;
 pub mod gzip;
 pub mod level;
+mod packed;
 pub mod png;
 mod varint;
 
