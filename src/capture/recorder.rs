@@ -14,12 +14,14 @@ use serde_json::Value;
 
 use super::redact::Redactor;
 use super::taken::guarded;
+use super::trigger::Triggers;
 use super::{Page, draft_of};
 use crate::error::{Error, Result};
 use crate::model::artifact::ArtifactStatus;
 use crate::model::config::{CaptureConfig, FACTS};
 use crate::model::context::Context;
 use crate::model::snapshot::{Draft, Receipt, Status};
+use crate::records::incidents::Incidents;
 use crate::store::Repository;
 
 /// How many captures may be collected and not stored yet. A page is some megabytes.
@@ -36,6 +38,8 @@ pub struct Recorder {
 struct Inner {
     repo: Repository,
     redactor: Redactor,
+    triggers: Triggers,
+    incidents: Incidents,
     saver: Mutex<Option<Saver>>,
     /// The first error since [`Recorder::flush`] was last called.
     failure: Arc<Mutex<Option<Error>>>,
@@ -96,6 +100,8 @@ impl Recorder {
         let inner = Inner {
             repo: repo.clone(),
             redactor,
+            triggers: Triggers::default(),
+            incidents: Incidents::of(repo),
             saver: Mutex::new(None),
             failure: Arc::default(),
         };
@@ -110,6 +116,14 @@ impl Recorder {
     /// What redacts with this store's key: the same secret becomes the same token in all of it.
     pub fn redactor(&self) -> &Redactor {
         &self.inner.redactor
+    }
+
+    pub(super) fn triggers(&self) -> &Triggers {
+        &self.inner.triggers
+    }
+
+    pub(super) fn incidents(&self) -> &Incidents {
+        &self.inner.incidents
     }
 
     /// Captures a page. See [`draft_of`] for what becomes of what can't be had.
@@ -171,7 +185,7 @@ impl Recorder {
         draft_of(page, draft, config, &self.inner.redactor)
     }
 
-    /// Waits until everything that was collected is durable.
+    /// Waits until everything that was collected is durable, and writes what was counted of incidents.
     ///
     /// Fails with the first error that storing met since this was last called, also where somebody
     /// was told of it.
@@ -183,9 +197,10 @@ impl Recorder {
         {
             return Err(Error::Database { doing: "storing captures", source: GONE.into() });
         }
+        let counted = self.inner.incidents.flush();
         match locked(&self.inner.failure).take() {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => counted,
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod context;
 pub mod event;
 pub mod id;
+pub mod incident;
 pub mod json;
 pub mod keep;
 pub mod place;

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod forget;
 pub mod gc;
+pub mod good;
 pub mod legacy;
 pub mod monitor;
 pub mod progress;

@@ -19,6 +19,7 @@ use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
+use crate::records;
 use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
 
@@ -206,6 +207,7 @@ fn fill(
         for (place, keep) in salvage.retention() {
             tx.set_retention(&place, Some(&keep))?;
         }
+        records::take_over(salvage.conn(), tx)?;
         let versions = |problems: &[Problem]| -> Vec<Version> {
             problems.iter().filter_map(|problem| problem.version.clone()).collect()
         };

@@ -56,6 +56,7 @@ pub use schema::{APPLICATION_ID, SCHEMA};
 pub use sqlite::BUSY_TIMEOUT;
 pub use stage::{LEASE, STAGED_BYTES_MAX, UNCUT_BYTES_MAX};
 pub use stats::Stats;
+pub(crate) use txn::Records;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 

@@ -146,6 +146,11 @@ impl Salvage {
         Ok(salvage)
     }
 
+    /// The copy, for what is kept beside snapshots.
+    pub(crate) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
     /// The id of the store, where it can be read.
     pub(crate) fn uuid(&self) -> Option<Digest> {
         self.conn.query_row("SELECT uuid FROM store", [], |row| row.get(0)).ok()

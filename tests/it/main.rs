@@ -34,6 +34,8 @@ mod entries;
 mod exchange;
 mod faults;
 mod image;
+mod incident;
+mod incidents;
 mod input;
 mod large;
 mod legacy;
