@@ -8,10 +8,12 @@
 //!
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
+pub mod flags;
+
 use crate::error::{Corruption, Result};
 use crate::store::View;
 
 /// Looks for damage to rows of this floor.
-pub(crate) fn check(_view: &View<'_>, _found: &mut dyn FnMut(Corruption)) -> Result<()> {
-    Ok(())
+pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    flags::check(view, found)
 }
