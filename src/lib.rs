@@ -109,7 +109,7 @@ pub mod ops;
 
 pub mod capture;
 
-pub use capture::{Captured, Recorder};
+pub use capture::{Captured, Recorder, RecorderOptions};
 pub use error::{Corruption, Error, Result, What};
 pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media_type_of};
 pub use model::config::{CaptureConfig, CaptureMode, Environment, PagePart};

@@ -25,6 +25,7 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("08-retention.sql", 784, "29f674a134d7520ec5859a41061c2c794b9798504f18c9546d5faf8ac69b1b79"),
     ("09-content.sql", 1069, "7f124f28272e328ac87f7db307a0945b776c36baa131b89fae157e5cf656fd26"),
     ("10-view.sql", 3851, "fa8cd55a1c9b0d75ca2fb4a7d3b7ef9f89bec90d1fe7932a8edabdb2603a48ec"),
+    ("11-flag.sql", 3239, "95a7c445280dadc819a0fe3e75c77a8905e1e9593ab9a493393346843751c30d"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {
