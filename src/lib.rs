@@ -109,18 +109,20 @@ pub mod ops;
 
 pub mod capture;
 
-pub use capture::{Captured, Recorder};
+pub use capture::{Captured, Recorder, RecorderOptions};
 pub use error::{Corruption, Error, Result, What};
 pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media_type_of};
 pub use model::config::{CaptureConfig, CaptureMode, Environment, PagePart};
 pub use model::context::{Context, Pattern};
 pub use model::event::{Event, EventKind, EventQuery};
+pub use model::flag::{EvalContext, FlagSet, Rollout, Stage};
 pub use model::id::{ArtifactName, BlobHash, Tag, Version};
 pub use model::keep::{Keep, Reason};
 pub use model::place::Place;
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
 pub use model::time::{Clock, SystemClock, Time, Zone};
+pub use records::flags::Flags;
 pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.

@@ -8,7 +8,6 @@
 
 use serde_json::{Value, json};
 
-use super::draft::draft_of;
 use super::recorder::Recorder;
 use super::structure;
 use super::taken::guarded;
@@ -18,6 +17,7 @@ use crate::codec::digest::Digest;
 use crate::error::Result;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::context::Context;
+use crate::model::flag::{CONTEXT_AWARE_BUNDLES, EVENT_DRIVEN_SNAPSHOTS};
 use crate::model::id::Version;
 use crate::model::incident::likeness::Likeness;
 use crate::model::incident::{Incident, Suppression};
@@ -63,6 +63,13 @@ impl Outcome {
     }
 }
 
+/// Where the page of an incident is.
+enum Source<'s, 'p> {
+    Open(&'s mut dyn Page),
+    Opened(Box<dyn FnOnce() -> Result<Box<dyn Page + 'p>> + 's>),
+    Nothing,
+}
+
 /// An incident that a trigger is for.
 struct Matched {
     trigger: Arc<dyn Trigger>,
@@ -99,12 +106,25 @@ impl Recorder {
     /// # Ok(()) }
     /// ```
     pub fn handle(&self, page: &mut dyn Page, incident: &Incident) -> Result<Outcome> {
-        self.decide(Some(page), incident)
+        self.decide(Source::Open(page), incident)
+    }
+
+    /// Counts an incident, and opens and captures its page where that is due. Whether the page is made
+    /// another way than before can't be seen without opening it, so that is not asked.
+    ///
+    /// Fails as [`handle`](Recorder::handle) does, and where the page can't be opened: the incident is
+    /// counted then.
+    pub fn handle_opening<'p>(
+        &self,
+        incident: &Incident,
+        open: impl FnOnce() -> Result<Box<dyn Page + 'p>>,
+    ) -> Result<Outcome> {
+        self.decide(Source::Opened(Box::new(open)), incident)
     }
 
     /// Counts an incident that was met without a page.
     pub fn count_incident(&self, incident: &Incident) -> Result<Outcome> {
-        self.decide(None, incident)
+        self.decide(Source::Nothing, incident)
     }
 
     /// The group that an incident belongs to; nothing where no trigger is for it.
@@ -123,38 +143,46 @@ impl Recorder {
         Ok(Some(Matched { trigger, incident, context }))
     }
 
-    fn decide(&self, mut page: Option<&mut dyn Page>, incident: &Incident) -> Result<Outcome> {
+    fn decide(&self, mut source: Source<'_, '_>, incident: &Incident) -> Result<Outcome> {
         let Some(matched) = self.matched(incident)? else { return Ok(Outcome::NotMatched) };
         let Matched { trigger, incident, context } = &matched;
         let mut config = trigger.config(incident);
         config.async_save = false;
+        let has_page = !matches!(source, Source::Nothing);
         let decision = {
-            let mut look = page.as_deref_mut().map(|page| || structure_of(page, &config));
+            let mut look = || match &mut source {
+                Source::Open(page) => structure_of(&mut **page, &config),
+                Source::Opened(_) | Source::Nothing => None,
+            };
+            let look: &mut dyn FnMut() -> Option<Digest> = &mut look;
             self.incidents().decide(Question {
                 incident,
                 context,
                 trigger: trigger.name(),
                 rate: trigger.rate(),
                 enabled: self.captures_incidents(context),
-                structure: look.as_mut().map(|look| look as &mut dyn FnMut() -> Option<Digest>),
+                structure: has_page.then_some(look),
             })?
         };
-        match (decision, page) {
-            (Decision::Suppressed(why), _) => Ok(Outcome::Suppressed(why)),
-            (Decision::Capture(claim), Some(page)) => {
-                self.capture_incident(page, &matched, &config, claim)
-            }
+        let claim = match decision {
+            Decision::Capture(claim) => claim,
+            Decision::Suppressed(why) => return Ok(Outcome::Suppressed(why)),
+        };
+        match source {
+            Source::Open(page) => self.capture_incident(page, &matched, &config, claim),
+            Source::Opened(open) => match open() {
+                Ok(mut page) => self.capture_incident(&mut *page, &matched, &config, claim),
+                Err(error) => self.give_back(claim, Suppression::NoPage).and(Err(error)),
+            },
             // What has no page is not let through.
-            (Decision::Capture(claim), None) => {
-                self.incidents().failed(claim)?;
-                Ok(Outcome::Suppressed(Suppression::NoPage))
-            }
+            Source::Nothing => self.give_back(claim, Suppression::NoPage),
         }
     }
 
-    /// Whether incidents of a context are captured, rather than counted alone.
-    fn captures_incidents(&self, _context: &Context) -> bool {
-        true
+    /// Whether incidents of a context are captured, rather than counted alone: they are snapshots, so
+    /// where none is stored there is none of them.
+    fn captures_incidents(&self, context: &Context) -> bool {
+        [EVENT_DRIVEN_SNAPSHOTS, CONTEXT_AWARE_BUNDLES].iter().all(|flag| self.is_on(flag, context))
     }
 
     fn capture_incident(
@@ -165,22 +193,24 @@ impl Recorder {
         claim: Claim,
     ) -> Result<Outcome> {
         let drafted = self.incident_draft(matched, &claim).and_then(|draft| {
-            let draft = draft_of(page, draft, config, self.redactor())?;
+            let draft = self.draft(page, draft, config)?;
             let html = draft.artifacts().iter().find_map(|artifact| {
                 let is_page = artifact.name().as_str() == PagePart::Html.artifact_name();
                 artifact.content().filter(|_| is_page)
             });
             let made_of = html.map(structure::of);
             let status = draft.chosen_status().unwrap_or(Status::Complete);
-            let version = self.repository().store(draft)?.version;
-            Ok((version, status, made_of))
+            let stored = self.store(draft)?;
+            Ok((stored.map(|receipt| receipt.version), status, made_of))
         });
         match drafted {
-            Ok((version, Status::Complete | Status::Partial, made_of)) => {
+            // A flag was put off meanwhile.
+            Ok((None, ..)) => self.give_back(claim, Suppression::Flag),
+            Ok((Some(version), Status::Complete | Status::Partial, made_of)) => {
                 self.incidents().captured(claim, &version, made_of)?;
                 Ok(Outcome::Captured(version))
             }
-            Ok((version, Status::Minimal | Status::Failed, _)) => {
+            Ok((Some(version), Status::Minimal | Status::Failed, _)) => {
                 self.incidents().failed(claim)?;
                 Ok(Outcome::Failed(version))
             }
@@ -191,6 +221,12 @@ impl Recorder {
                 Err(error)
             }
         }
+    }
+
+    /// Gives up what was to be captured, and was not tried.
+    fn give_back(&self, claim: Claim, why: Suppression) -> Result<Outcome> {
+        self.incidents().withdrawn(claim, why)?;
+        Ok(Outcome::Suppressed(why))
     }
 
     fn incident_draft(&self, matched: &Matched, claim: &Claim) -> Result<Draft> {

@@ -20,6 +20,7 @@ pub mod address;
 pub mod chrome;
 mod draft;
 mod handling;
+mod keep;
 mod ledger;
 pub mod legacy;
 mod recorder;
@@ -31,7 +32,7 @@ pub mod trigger;
 
 pub use draft::draft_of;
 pub use handling::Outcome;
-pub use recorder::{Captured, Recorder};
+pub use recorder::{Captured, Recorder, RecorderOptions};
 
 /// A page that can be captured.
 ///

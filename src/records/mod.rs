@@ -8,6 +8,7 @@
 //!
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
+pub mod flags;
 pub mod incidents;
 
 use rusqlite::Connection;
@@ -17,6 +18,7 @@ use crate::store::{Transaction, View};
 
 /// Looks for damage to rows of this floor.
 pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    flags::check(view, found)?;
     incidents::check(view, found)
 }
 

@@ -19,6 +19,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_flag;
+#[cfg(feature = "cli")]
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
@@ -33,6 +35,8 @@ mod diff;
 mod entries;
 mod exchange;
 mod faults;
+mod flag_capture;
+mod flags;
 mod image;
 mod incident;
 mod incidents;

@@ -87,6 +87,13 @@ impl Breaker {
         }
     }
 
+    /// Tells that a capture was not tried after all: a probe is there for the next who asks.
+    pub fn withdrawn(&mut self, pass: Pass, now: Time) {
+        if pass == Pass::Probe {
+            *self = Breaker::Open { since: now.minus(OPEN_FOR) };
+        }
+    }
+
     /// Tells that a capture failed.
     pub fn failed(&mut self, pass: Pass, now: Time) {
         match (&mut *self, pass) {

@@ -283,6 +283,18 @@ impl Incidents {
         })
     }
 
+    /// Tells that an incident was not captured after all, for a reason of which the site can do nothing.
+    pub(crate) fn withdrawn(&self, claim: Claim, why: Suppression) -> Result<()> {
+        let now = self.inner.shared.repo.now();
+        self.inner.shared.settle(&claim, now, |row, gates| {
+            row.counts.failed = row.counts.failed.saturating_sub(1);
+            row.counts.suppressed[why as usize] += 1;
+            row.due = row.due.min(claim.due_before);
+            gates.budget.give_back(claim.rate);
+            gates.breaker.withdrawn(claim.pass, now);
+        })
+    }
+
     /// Sees to it that what was counted is written before long.
     fn write_soon(&self) -> Result<()> {
         let shared = &self.inner.shared;

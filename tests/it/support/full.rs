@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tintype::ops::gc;
+use tintype::ops::{gc, rollout};
 use tintype::{
     ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Repository, Status,
 };
@@ -65,5 +65,7 @@ pub fn full_store(path: &Path) {
     }
     repo.forget(&"version-11".parse().unwrap()).unwrap();
     repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
+    let by = rollout::By::new("ann").because("it is tried out");
+    rollout::set_site_rollout(&repo, "site1", None, Some("12.5".parse().unwrap()), &by).unwrap();
     repo.close().unwrap();
 }

@@ -1,0 +1,869 @@
+//! Feature flags: the hash, who is in and who is not, what a change comes to, what is refused, and that
+//! what was can be had back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tintype::model::flag::{
+    self, Anomaly, BUCKETS, DEPENDENCY_DEPTH_MAX, Evaluation, Flag, FlagError, FlagReason, Group,
+    SET_BYTES_MAX, anomaly, bucket, murmur3_x86_32,
+};
+use tintype::ops::repair::{self, Options};
+use tintype::ops::rollout::{self, Back, By};
+use tintype::ops::verify::{self, Depth};
+use tintype::{
+    Draft, Error, EvalContext, EventKind, EventQuery, FlagSet, Flags, Repository, Rollout, Stage,
+    Time,
+};
+
+use crate::support::process;
+use crate::support::values::{Shared, Still};
+
+fn percent(percent: f64) -> Rollout {
+    Rollout::percent(percent).unwrap()
+}
+
+fn key(key: &str) -> EvalContext<'_> {
+    EvalContext { key: Some(key), ..EvalContext::default() }
+}
+
+fn ann() -> By {
+    By::new("ann")
+}
+
+/// A set of one more flag, which is on for so many percent.
+fn set_with(name: &str, rollout: Rollout) -> FlagSet {
+    let mut set = FlagSet::default();
+    set.add(name, Flag { rollout, ..Flag::new(true, "") }).unwrap();
+    set
+}
+
+/// The file of a Python program, of the shape that such files have.
+fn foreign() -> Value {
+    let flag = |name: &str, needs: &[&str]| {
+        json!({"name": name, "enabled": true, "description": format!("about {name}"),
+               "rollout_percentage": 100.0, "dependencies": needs,
+               "environments": ["development", "staging", "production"],
+               "last_modified": "2026-02-13T14:30:00"})
+    };
+    let base = ["context_aware_bundles"];
+    json!({
+        "current_stage": "full_rollout",
+        "enabled_features": {
+            "context_aware_bundles": flag("context_aware_bundles", &[]),
+            "dual_html_capture": flag("dual_html_capture", &base),
+            "async_performance": flag("async_performance", &base),
+            "event_driven_snapshots": flag("event_driven_snapshots", &base),
+            "performance_monitoring": flag("performance_monitoring", &base),
+        },
+        "site_rollout": {"scores": 100.0, "odds": 40.0},
+        "global_settings": {
+            "default_environment": "development", "graceful_degradation": true,
+            "enable_telemetry": true, "max_rollout_percentage_per_day": 20.0,
+            "rollback_threshold": 5.0, "feature_flag_cache_ttl": 300,
+        },
+    })
+}
+
+// The hash
+
+#[test]
+fn the_hash_gives_the_published_values() {
+    // SMHasher's own, as collected in the answers to "MurmurHash3 test vectors" (Ian Boyd).
+    for (bytes, seed, hash) in [
+        (&b""[..], 0, 0),
+        (b"", 1, 0x514E_28B7),
+        (b"", 0xFFFF_FFFF, 0x81F1_6F39),
+        (b"\xFF\xFF\xFF\xFF", 0, 0x7629_3B50),
+        (b"\x21\x43\x65\x87", 0, 0xF55B_516B),
+        (b"\x21\x43\x65\x87", 0x5082_EDEE, 0x2362_F9DE),
+        (b"\x21\x43\x65", 0, 0x7E4A_8634),
+        (b"\x21\x43", 0, 0xA0F7_B07A),
+        (b"\x21", 0, 0x7266_1CF4),
+        (b"\0\0\0\0", 0, 0x2362_F9DE),
+        (b"\0\0\0", 0, 0x85F0_B427),
+        (b"\0\0", 0, 0x30F4_C306),
+        (b"\0", 0, 0x514E_28B7),
+        (b"aaaa", 0x9747_B28C, 0x5A97_808A),
+        (b"Hello, world!", 0x9747_B28C, 0x2488_4CBA),
+        (b"The quick brown fox jumps over the lazy dog", 0x9747_B28C, 0x2FA8_26CD),
+        // flagd's keys at the edges of the hash (flagd-testbed, fractional.feature).
+        (b"ejOoVL", 0, 0),
+        (b"bY9fO-", 0, 1),
+        (b"SI7p-", 0, 0x7FFF_FFFF),
+        (b"6LvT0", 0, 0x8000_0000),
+        (b"ceQdGm", 0, 0xFFFF_FFFF),
+    ] {
+        assert_eq!(murmur3_x86_32(&[bytes], seed), hash, "{bytes:?} {seed:#x}");
+        // However it is cut.
+        for at in 0..=bytes.len() {
+            let (head, tail) = bytes.split_at(at);
+            assert_eq!(murmur3_x86_32(&[head, b"", tail], seed), hash, "{bytes:?} at {at}");
+        }
+    }
+    // Unleash's specification: group and value with a colon between them, as here.
+    for (group, value, normal) in [("gr1", "123", 73), ("groupX", "999", 25)] {
+        let hash = murmur3_x86_32(&[group.as_bytes(), b":", value.as_bytes()], 0);
+        assert_eq!(hash % 100 + 1, normal, "{group} {value}");
+    }
+}
+
+#[test]
+fn a_bucket_is_the_upper_part_of_a_product() {
+    for (salt, key) in [("gr1", "123"), ("groupX", "999"), ("", ""), ("a:b", "c"), ("a", "b:c")] {
+        let hash = murmur3_x86_32(&[format!("{salt}:{key}").as_bytes()], 0);
+        let exact = u128::from(hash) * u128::from(BUCKETS) / (1 << 32);
+        assert_eq!(u128::from(bucket(salt, key)), exact);
+    }
+}
+
+// Who is in
+
+/// The percentages at which all keys are looked at.
+fn percentages() -> Vec<Rollout> {
+    (0..=20).map(|step| percent(f64::from(step) * 5.0)).collect()
+}
+
+/// How many keys: a million where `TINTYPE_ALL_KEYS` is set.
+fn keys() -> usize {
+    if std::env::var_os("TINTYPE_ALL_KEYS").is_some() { 1_000_000 } else { 5_000 }
+}
+
+#[test]
+fn who_is_in_stays_in_at_every_higher_percentage() {
+    let sets: Vec<FlagSet> =
+        percentages().into_iter().map(|rollout| set_with("x", rollout)).collect();
+    let (mut asked, mut exceptions, mut in_at_half) = (0_u64, 0_u64, 0_u64);
+    for n in 0..keys() {
+        let name = format!("session-{n}");
+        let values: Vec<bool> =
+            sets.iter().map(|set| set.evaluate("x", &key(&name)).value).collect();
+        asked += values.len() as u64;
+        exceptions += values.windows(2).filter(|pair| pair[0] && !pair[1]).count() as u64;
+        assert!(!values[0] && values[20], "0 and 100 percent are exact: {name}");
+        in_at_half += u64::from(values[10]);
+    }
+    println!("{} keys, {asked} evaluations, {exceptions} exceptions", keys());
+    assert_eq!(exceptions, 0);
+    let half = keys() as u64 / 2;
+    assert!(in_at_half.abs_diff(half) < half / 10, "{in_at_half} of {}", keys());
+}
+
+proptest! {
+    #[test]
+    fn a_rollout_is_a_threshold_that_no_context_crosses(
+        low in 0_u32..=BUCKETS, more in 0_u32..=BUCKETS, name in ".{0,12}", site in "[a-z]{0,6}",
+    ) {
+        let high = Rollout::thousandths(low.saturating_add(more));
+        let asked = EvalContext { site: Some(&site), key: Some(&name), ..EvalContext::default() };
+        let at = |rollout| set_with("x", rollout).evaluate("x", &asked).value;
+        prop_assert!(!at(Rollout::thousandths(low)) || at(high));
+        // Again the same, and by the bucket where there is one.
+        let once = set_with("x", high).evaluate("x", &asked);
+        prop_assert_eq!(&once, &set_with("x", high).evaluate("x", &asked));
+        if let Some(bucket) = once.bucket {
+            prop_assert_eq!(once.value, bucket < high.buckets());
+        }
+    }
+
+    #[test]
+    fn asking_never_fails(name in ".{0,40}", site in ".{0,40}", rollout in 0_u32..=BUCKETS) {
+        let set = set_with("x", Rollout::thousandths(rollout));
+        let asked = EvalContext { site: Some(&site), session: Some(&name), environment: Some(&site), key: None };
+        for flag in [name.as_str(), "x", "dual_capture"] {
+            let told = set.explain(flag, &asked);
+            prop_assert_eq!(told.value, set.evaluate(flag, &asked).value);
+            prop_assert_eq!(told.steps.iter().filter(|step| step.decides).count(), 1);
+            prop_assert!(told.steps.last().is_some_and(|step| step.decides));
+        }
+    }
+}
+
+/// The sum of squared deviations, each by what was expected.
+fn chi_squared(counts: &[u64], expected: f64) -> f64 {
+    counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum()
+}
+
+#[test]
+fn buckets_are_uniform_and_flags_independent() {
+    let keys = 100_000;
+    let names: Vec<String> = (0..keys).map(|n| format!("run-{n}")).collect();
+    let (mut counts, mut pairs) = (vec![0_u64; 100], [0_u64; 100]);
+    for name in &names {
+        let (one, two) = (bucket("one", name), bucket("two", name));
+        counts[one as usize / 1_000] += 1;
+        pairs[(one / 10_000 * 10 + two / 10_000) as usize] += 1;
+    }
+    // 99 degrees of freedom: 148.2 is passed by one in a thousand. These are always the same keys.
+    let (uniform, independent) =
+        (chi_squared(&counts, 1_000.0), chi_squared(&pairs, 1_000.0));
+    println!("chi squared, 99 degrees of freedom: uniform {uniform:.1}, independent {independent:.1}");
+    assert!(uniform < 148.2 && independent < 148.2, "{uniform} {independent}");
+    // Flags of one salt are on for the same keys.
+    let mut set = set_with("one", percent(30.0));
+    set.add("two", Flag { rollout: percent(30.0), ..Flag::new(true, "") }).unwrap();
+    let both = |set: &FlagSet| {
+        let on = |name: &str, by: &str| set.evaluate(name, &key(by)).value;
+        names[..2_000].iter().filter(|by| on("one", by) == on("two", by)).count()
+    };
+    assert!(both(&set) < 1_600, "{}", both(&set));
+    set.flag_mut("two").unwrap().salt = Some("one".into());
+    assert_eq!(both(&set), 2_000);
+}
+
+// What decides
+
+fn told(set: &FlagSet, name: &str, asked: &EvalContext<'_>) -> (bool, FlagReason, &'static str) {
+    let Evaluation { value, reason, steps, .. } = set.explain(name, asked);
+    (value, reason, steps.last().unwrap().check)
+}
+
+#[test]
+fn the_first_check_that_decides_gives_the_reason() {
+    let shop =
+        EvalContext { site: Some("shop.example"), session: Some("run-7"), ..Default::default() };
+    let mut set = set_with("x", Rollout::ALL);
+    assert_eq!(told(&set, "x", &shop), (true, FlagReason::Static, "rollout"));
+    assert_eq!(told(&set, "y", &shop), (false, FlagReason::Error, "flag"));
+    assert_eq!(set.evaluate("y", &shop).error, Some(FlagError::FlagNotFound));
+
+    // The most specific percentage holds: of the flag on the site, of the site, of the flag.
+    set.flag_mut("x").unwrap().rollout = Rollout::NONE;
+    assert_eq!(told(&set, "x", &shop), (false, FlagReason::Static, "rollout"));
+    set.sites.insert("shop.example".into(), Rollout::ALL);
+    assert_eq!(told(&set, "x", &shop), (true, FlagReason::TargetingMatch, "rollout"));
+    assert!(!set.evaluate("x", &key("run-7")).value, "elsewhere nothing is said");
+    set.flag_mut("x").unwrap().sites.insert("shop.example".into(), Rollout::NONE);
+    assert_eq!(told(&set, "x", &shop), (false, FlagReason::TargetingMatch, "rollout"));
+    set.flag_mut("x").unwrap().sites.insert("shop.example".into(), percent(50.0));
+    let split = set.evaluate("x", &shop);
+    assert_eq!(split.reason, FlagReason::Split);
+    assert_eq!(split.bucket, Some(bucket("x", "run-7")), "the session is the key");
+    assert_eq!(split.value, bucket("x", "run-7") < 50_000);
+
+    // The key: the given one, the session, the site.
+    let of = |asked: EvalContext<'_>| set.evaluate("x", &asked).bucket;
+    assert_eq!(of(EvalContext { key: Some("k"), ..shop }), Some(bucket("x", "k")));
+    assert_eq!(of(EvalContext { session: None, ..shop }), Some(bucket("x", "shop.example")));
+    set.flag_mut("x").unwrap().rollout = percent(50.0);
+    let nobody = set.evaluate("x", &EvalContext::default());
+    assert_eq!((nobody.value, nobody.reason), (false, FlagReason::Error));
+    assert_eq!(nobody.error, Some(FlagError::TargetingKeyMissing));
+
+    // Environments, under any of their names.
+    set.flag_mut("x").unwrap().sites.clear();
+    set.restrict("x", ["production", "staging"]).unwrap();
+    for (environment, on) in
+        [("production", true), ("testing", true), ("Staging", true), ("debug", false), ("qa", false)]
+    {
+        let there = shop.in_environment(Some(environment));
+        let (value, _, check) = told(&set, "x", &there);
+        assert_eq!((value, check), (on, if on { "rollout" } else { "environment" }), "{environment}");
+    }
+    assert_eq!(told(&set, "x", &shop), (false, FlagReason::Disabled, "environment"));
+    set.settings.default_environment = Some("production".into());
+    assert_eq!(told(&set, "x", &shop).2, "rollout");
+
+    // What it depends on.
+    set.depend("x", ["dual_capture"]).unwrap();
+    assert!(set.evaluate("x", &shop).value);
+    set.flag_mut("dual_html_capture").unwrap().enabled = false;
+    assert_eq!(told(&set, "x", &shop), (false, FlagReason::Disabled, "dependency"));
+    set.flag_mut("x").unwrap().enabled = false;
+    assert_eq!(told(&set, "x", &shop), (false, FlagReason::Disabled, "enabled"));
+}
+
+#[test]
+fn a_stage_caps_what_may_be_on() {
+    let mut set = set_with("x", Rollout::ALL);
+    let rate = |set: &FlagSet, environment: Option<&str>| {
+        let on = |n: &usize| {
+            let name = format!("k{n}");
+            set.evaluate("x", &key(&name).in_environment(environment)).value
+        };
+        (0..1_000).filter(on).count()
+    };
+    for (stage, elsewhere, tried_out) in [
+        (Stage::Disabled, 0..=0, 0),
+        (Stage::InternalTesting, 0..=0, 1_000),
+        (Stage::BetaTesting, 70..=130, 1_000),
+        (Stage::GradualRollout, 1_000..=1_000, 1_000),
+        (Stage::FullRollout, 1_000..=1_000, 1_000),
+    ] {
+        set.stage = stage;
+        for environment in [None, Some("production"), Some("qa")] {
+            assert!(elsewhere.contains(&rate(&set, environment)), "{stage} {environment:?}");
+        }
+        for environment in ["testing", "staging", "debug", "development", "TESTING"] {
+            assert_eq!(rate(&set, Some(environment)), tried_out, "{stage} {environment}");
+        }
+    }
+    assert!("beta".parse::<Stage>().is_err());
+    assert_eq!("Beta-Testing".parse::<Stage>().unwrap(), Stage::BetaTesting);
+}
+
+#[test]
+fn a_circle_that_was_never_checked_does_not_hang_who_asks() {
+    let mut set = set_with("x", Rollout::ALL);
+    set.flag_mut("x").unwrap().dependencies = BTreeSet::from(["x".to_owned()]);
+    assert!(!set.evaluate("x", &key("k")).value);
+    assert!(set.check().is_err());
+}
+
+#[test]
+fn percentages_are_exact_or_refused() {
+    for (text, told) in [("0", "0"), ("100", "100"), ("12.5", "12.5"), ("25%", "25"), ("0.001", "0.001")]
+    {
+        let rollout: Rollout = text.parse().unwrap();
+        assert_eq!(rollout.to_string(), told);
+        assert_eq!(serde_json::from_value::<Rollout>(json!(rollout)).unwrap(), rollout);
+    }
+    for text in ["101", "-1", "NaN", "inf", "-inf", "", "x", "100.0001", "1e9"] {
+        let refused = text.parse::<Rollout>().unwrap_err();
+        assert!(matches!(refused, Error::Invalid { what: "percentage", .. }), "{text}: {refused}");
+    }
+    for number in [101.0, -0.5, f64::NAN, f64::INFINITY] {
+        assert!(Rollout::percent(number).is_err());
+    }
+}
+
+// In a store
+
+fn store() -> Repository {
+    Repository::temporary().unwrap()
+}
+
+/// A store whose clock is set by hand.
+fn timed() -> (Repository, Arc<Still>) {
+    let clock = Arc::new(Still::at("2026-11-22T09:00:00Z"));
+    let repo = Repository::builder().clock(Shared(clock.clone())).temporary().unwrap();
+    (repo, clock)
+}
+
+fn changes(repo: &Repository) -> usize {
+    rollout::history(repo, None, 1_000).unwrap().len()
+}
+
+fn is_whole(repo: &Repository) {
+    let report = verify::verify(repo, Depth::Structure, &mut |_| {}).unwrap();
+    assert!(report.ok, "{:#?}", report.problems);
+}
+
+/// Runs what must be refused so, and change nothing.
+fn refused<T: std::fmt::Debug>(
+    repo: &Repository,
+    told: &str,
+    change: impl FnOnce(&Repository) -> tintype::Result<T>,
+) {
+    let before = (rollout::all(repo).unwrap(), changes(repo));
+    let error = change(repo).unwrap_err();
+    assert!(error.to_string().contains(told), "{told} is not in: {error}");
+    assert_eq!((rollout::all(repo).unwrap(), changes(repo)), before);
+}
+
+#[test]
+fn a_new_store_has_the_flags_that_are_asked_here() {
+    let repo = store();
+    let set = rollout::all(&repo).unwrap();
+    assert_eq!(set, FlagSet::default());
+    set.check().unwrap();
+    let on: Vec<_> = set.flags.iter().map(|(name, flag)| (name.as_str(), flag.enabled)).collect();
+    let expected = [
+        ("async_performance", true),
+        ("context_aware_bundles", true),
+        ("dual_html_capture", true),
+        ("event_driven_snapshots", true),
+        ("legacy_compatibility", false),
+        ("performance_monitoring", true),
+    ];
+    assert_eq!(on, expected);
+    assert_eq!(set.stage, Stage::FullRollout);
+    let flags = Flags::of(&repo);
+    for (alias, name) in [
+        ("context_aware_snapshots", flag::CONTEXT_AWARE_BUNDLES),
+        ("dual_capture", flag::DUAL_HTML_CAPTURE),
+        ("event_driven", flag::EVENT_DRIVEN_SNAPSHOTS),
+    ] {
+        assert!(flags.is_enabled(alias, &EvalContext::default()));
+        rollout::disable(&repo, alias, &ann()).unwrap();
+        assert!(!flags.is_enabled(name, &EvalContext::default()));
+        assert!(!flags.is_enabled(alias, &EvalContext::default()));
+    }
+    is_whole(&repo);
+}
+
+#[test]
+fn a_change_is_an_event_that_tells_who_when_before_and_after() {
+    let (repo, clock) = timed();
+    let by = ann().because("slow disks");
+    let told = rollout::enable(&repo, "async_performance", Some(percent(10.0)), &by).unwrap().unwrap();
+    assert_eq!((told.by.as_str(), told.what.as_str()), ("ann", "enable"));
+    assert_eq!((told.flag.as_deref(), told.why.as_deref()), (Some("async_performance"), Some("slow disks")));
+    let path = "/flags/async_performance/rollout";
+    assert_eq!((&told.before[path], &told.after[path]), (&json!(100), &json!(10)));
+    clock.pass(Duration::from_secs(60));
+    rollout::set_site_rollout(&repo, "shop.example", None, Some(percent(12.5)), &ann()).unwrap();
+    rollout::set_stage(&repo, Stage::BetaTesting, &ann()).unwrap();
+    let history = rollout::history(&repo, None, 100).unwrap();
+    let words: Vec<_> = history.iter().map(|change| change.what.as_str()).collect();
+    assert_eq!(words, ["stage", "site", "enable"]);
+    assert_eq!(history[2], told);
+    assert_eq!(history[1].after["/sites/shop.example"], json!(12.5));
+    assert!(history[1].at.since(told.at) >= Duration::from_secs(60));
+    // The history of a flag has what touched it.
+    assert_eq!(rollout::history(&repo, Some("async_performance"), 100).unwrap(), [told]);
+    assert!(rollout::history(&repo, Some("async"), 100).unwrap().is_empty());
+    assert_eq!(rollout::history(&repo, None, 1).unwrap().len(), 1);
+    // The log tells of the same events.
+    let query = EventQuery { kind: Some(EventKind::Flag), ..EventQuery::default() };
+    let events = repo.events(&query).unwrap();
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[0].seq, history[0].event);
+    assert_eq!(events[0].detail.as_ref().unwrap()["by"], "ann");
+    // What changes nothing leaves none.
+    assert_eq!(rollout::set_stage(&repo, Stage::BetaTesting, &ann()).unwrap(), None);
+    assert_eq!(changes(&repo), 3);
+    is_whole(&repo);
+}
+
+#[test]
+fn what_can_not_be_is_refused_and_nothing_changes() {
+    let repo = store();
+    let by = &ann();
+    refused(&repo, "there is no flag nope", |repo| rollout::enable(repo, "nope", None, by));
+    refused(&repo, "there is no flag nope", |repo| rollout::disable(repo, "nope", by));
+    refused(&repo, "there is no flag nope", |repo| {
+        rollout::set_site_rollout(repo, "a", Some("nope"), Some(Rollout::ALL), by)
+    });
+    refused(&repo, "there is no flag nope", |repo| {
+        rollout::set_dependencies(repo, "async_performance", &["nope"], by)
+    });
+    refused(&repo, "site", |repo| {
+        rollout::set_site_rollout(repo, " ", None, Some(Rollout::ALL), by)
+    });
+    refused(&repo, "environment", |repo| {
+        rollout::set_environments(repo, "async_performance", &["a\nb"], by)
+    });
+    refused(&repo, "it is there already", |repo| {
+        rollout::add(repo, "dual_capture", Flag::new(true, ""), by)
+    });
+    for name in ["", "a b", "a/b", "ä", &"x".repeat(256)] {
+        refused(&repo, "flag", |repo| rollout::add(repo, name, Flag::new(true, ""), by));
+    }
+    refused(&repo, "who changes flags", |repo| {
+        rollout::disable(repo, "async_performance", &By::new(""))
+    });
+    // Circles, of any length.
+    rollout::set_dependencies(&repo, "async_performance", &["dual_capture"], by).unwrap();
+    rollout::set_dependencies(&repo, "dual_html_capture", &["event_driven"], by).unwrap();
+    for needed in ["async_performance", "dual_capture", "event_driven"] {
+        refused(&repo, "it goes in a circle", |repo| {
+            rollout::set_dependencies(repo, "event_driven_snapshots", &[needed], by)
+        });
+    }
+    // Depth.
+    for n in 0..=DEPENDENCY_DEPTH_MAX + 1 {
+        let mut flag = Flag::new(true, "");
+        flag.dependencies.extend((n > 0).then(|| format!("f{}", n - 1)));
+        let add = |repo: &Repository| rollout::add(repo, &format!("f{n}"), flag, by);
+        match n <= DEPENDENCY_DEPTH_MAX {
+            true => drop(add(&repo).unwrap()),
+            false => refused(&repo, "may follow each other", add),
+        }
+    }
+    let deepest = format!("f{DEPENDENCY_DEPTH_MAX}");
+    assert!(Flags::of(&repo).is_enabled(&deepest, &EvalContext::default()));
+    // Size.
+    let long = "x".repeat(4_000);
+    refused(&repo, "limit", |repo| {
+        let mut text = foreign();
+        for n in 0..SET_BYTES_MAX / 4_000 {
+            text["enabled_features"][format!("flag{n}")] =
+                json!({"enabled": true, "rollout_percentage": 1, "description": long});
+        }
+        rollout::import(repo, &text.to_string(), by)
+    });
+    is_whole(&repo);
+}
+
+#[test]
+fn a_rollout_is_raised_by_no_more_than_a_day_allows() {
+    let (repo, clock) = timed();
+    let by = &ann();
+    let flag = "async_performance";
+    let to = |percentage: f64| move |repo: &Repository| rollout::set_rollout(repo, flag, percent(percentage), by);
+    let hours = |hours: u64| clock.pass(Duration::from_secs(3600 * hours));
+    to(10.0)(&repo).unwrap();
+    to(25.0)(&repo).unwrap();
+    refused(&repo, "5 are left", to(31.0));
+    to(30.0)(&repo).unwrap();
+    refused(&repo, "20 are allowed a day", to(30.001));
+    // Lowering is no raise, and gives nothing back.
+    to(20.0)(&repo).unwrap();
+    refused(&repo, "0 are left", to(21.0));
+    hours(23);
+    refused(&repo, "0 are left", to(21.0));
+    hours(2);
+    to(40.0)(&repo).unwrap();
+    // Force goes beyond, and is told.
+    let forced = rollout::set_rollout(&repo, flag, Rollout::ALL, &ann().force()).unwrap().unwrap();
+    assert!(forced.forced);
+    // Switching on what was off is no raise; nor is an import or a rollback.
+    to(10.0)(&repo).unwrap();
+    rollout::disable(&repo, flag, by).unwrap();
+    rollout::enable(&repo, flag, Some(percent(90.0)), by).unwrap();
+    refused(&repo, "rollout of", |repo| rollout::enable(repo, flag, Some(percent(99.0)), by));
+    rollout::import(&repo, &foreign().to_string(), by).unwrap();
+    assert_eq!(rollout::all(&repo).unwrap().flag(flag).unwrap().rollout, Rollout::ALL);
+    rollout::roll_back(&repo, &Back::Stage(Stage::BetaTesting), by).unwrap();
+    rollout::roll_back(&repo, &Back::Stage(Stage::FullRollout), by).unwrap();
+    // Sites: what was in force there before counts, also where nothing was said.
+    let on_site = |percentage: Option<f64>, flag: Option<&'static str>| {
+        move |repo: &Repository| {
+            rollout::set_site_rollout(repo, "shop.example", flag, percentage.map(percent), by)
+        }
+    };
+    hours(25);
+    on_site(Some(10.0), None)(&repo).unwrap();
+    refused(&repo, "all flags on shop.example", on_site(Some(31.0), None));
+    refused(&repo, "would be raised by 90 points", on_site(None, None));
+    on_site(Some(30.0), None)(&repo).unwrap();
+    refused(&repo, "async_performance on shop.example", on_site(Some(51.0), Some(flag)));
+    on_site(Some(50.0), Some(flag))(&repo).unwrap();
+    // Without a limit there is none.
+    let mut file = foreign();
+    file["global_settings"].as_object_mut().unwrap().remove("max_rollout_percentage_per_day");
+    rollout::import(&repo, &file.to_string(), by).unwrap();
+    on_site(Some(100.0), Some(flag))(&repo).unwrap();
+    is_whole(&repo);
+}
+
+#[test]
+fn an_emergency_beats_everything_but_the_old_layout() {
+    let repo = store();
+    let flags = Flags::of(&repo);
+    let by = &ann().because("prices are wrong");
+    let on = || -> Vec<String> {
+        let names = rollout::all(&repo).unwrap().flags.into_keys();
+        names.filter(|name| flags.is_enabled(name, &key("k"))).collect()
+    };
+    let before = on();
+    assert_eq!(before.len(), 5);
+    rollout::set_stage(&repo, Stage::FullRollout, by).unwrap();
+    rollout::emergency_disable(&repo, by).unwrap();
+    assert_eq!(on(), [""; 0]);
+    assert_eq!(told(&flags.set(), "async_performance", &key("k")).2, "emergency");
+    // What is changed meanwhile does not end it, nor does a rollback or an import.
+    rollout::enable(&repo, "legacy_compatibility", None, by).unwrap();
+    assert_eq!(on(), ["legacy_compatibility"]);
+    rollout::disable(&repo, "legacy_compatibility", by).unwrap();
+    rollout::roll_back(&repo, &Back::Event(1), by).unwrap();
+    rollout::import(&repo, &foreign().to_string(), by).unwrap();
+    assert_eq!(on(), [""; 0]);
+    rollout::emergency_legacy(&repo, by).unwrap();
+    assert_eq!(on(), ["legacy_compatibility"]);
+    assert_eq!(rollout::emergency_legacy(&repo, &By::new("bob")).unwrap(), None, "it is so already");
+    rollout::emergency_release(&repo, by).unwrap();
+    assert_eq!(on(), before);
+    let words: Vec<_> =
+        rollout::history(&repo, None, 3).unwrap().into_iter().map(|change| change.what).collect();
+    assert_eq!(words, ["emergency-release", "emergency-legacy", "import"]);
+    is_whole(&repo);
+}
+
+#[test]
+fn what_the_flags_were_can_be_had_back() {
+    let (repo, clock) = timed();
+    let by = &ann();
+    let mut was: Vec<(u64, Time, FlagSet)> = Vec::new();
+    let note = |was: &mut Vec<_>, event: u64| {
+        let set = rollout::all(&repo).unwrap();
+        was.push((event, repo.events(&EventQuery { limit: 1, ..EventQuery::default() }).unwrap()[0].at, set));
+        clock.pass(Duration::from_secs(60));
+    };
+    note(&mut was, 1);
+    let seq = |told: Option<rollout::FlagChange>| told.unwrap().event;
+    note(&mut was, seq(rollout::disable(&repo, "dual_capture", by).unwrap()));
+    note(&mut was, seq(rollout::set_site_rollout(&repo, "a", None, Some(percent(5.0)), by).unwrap()));
+    // What is stored between changes does not disturb, and is an event to go back to as well.
+    repo.create(Draft::text("between")).unwrap();
+    note(&mut was, was[2].0 + 1);
+    note(&mut was, seq(rollout::set_stage(&repo, Stage::Disabled, by).unwrap()));
+    for (event, at, set) in &was {
+        for back in [Back::Event(*event), Back::Time(*at)] {
+            let told = rollout::roll_back(&repo, &back, by).unwrap();
+            assert_eq!(&rollout::all(&repo).unwrap(), set, "{back:?}");
+            assert!(told.is_none_or(|told| told.what == "rollback"));
+        }
+    }
+    for (text, wrong) in [
+        ("event:0", "events of this store go from 1"),
+        ("event:9999", "events of this store go from 1"),
+        ("time:2026-11-22T08:59:59Z", "the store was made later"),
+        ("time:2036-01-01", "it is still to come"),
+    ] {
+        refused(&repo, wrong, |repo| rollout::roll_back(repo, &text.parse()?, by));
+    }
+    for text in ["stage:beta", "event:x", "event", "later:1", "time:noon", ""] {
+        assert!(matches!(text.parse::<Back>(), Err(Error::Invalid { .. })), "{text}");
+    }
+    // A stage comes with its preset, and with nothing said of sites.
+    rollout::set_site_rollout(&repo, "a", Some("dual_capture"), Some(percent(5.0)), by).unwrap();
+    for stage in Stage::ALL {
+        rollout::roll_back(&repo, &Back::Stage(stage), by).unwrap();
+        let set = rollout::all(&repo).unwrap();
+        assert_eq!(set.stage, stage);
+        assert!(set.sites.is_empty());
+        for flag in set.flags.values() {
+            assert_eq!((flag.rollout, flag.sites.len()), (stage.preset(), 0));
+        }
+        assert!(!set.flag("legacy_compatibility").unwrap().enabled);
+    }
+    is_whole(&repo);
+}
+
+// Files
+
+#[test]
+fn the_file_of_the_python_program_is_taken_as_it_is() {
+    let repo = store();
+    rollout::import(&repo, &foreign().to_string(), &ann()).unwrap();
+    let set = rollout::all(&repo).unwrap();
+    assert_eq!(set.flags.len(), 6, "those that it does not name stay");
+    let flag = set.flag("dual_html_capture").unwrap();
+    assert_eq!(flag.dependencies, BTreeSet::from(["context_aware_bundles".to_owned()]));
+    assert_eq!(
+        flag.environments,
+        ["debug", "production", "testing"].map(str::to_owned).into_iter().collect()
+    );
+    assert_eq!(flag.modified_at.unwrap().to_string(), "2026-02-13T14:30:00.000000Z");
+    assert_eq!(set.sites["odds"], percent(40.0));
+    assert_eq!(set.settings.default_environment.as_deref(), Some("debug"));
+    assert_eq!(set.settings.raise_per_day_max, Some(percent(20.0)));
+    assert_eq!(set.settings.anomaly_points_max, percent(5.0));
+    let kept: Vec<_> = set.settings.other.keys().map(String::as_str).collect();
+    assert_eq!(kept, ["enable_telemetry", "feature_flag_cache_ttl", "graceful_degradation"]);
+    // Where no environment is told it is the file's own, in which all are on.
+    let flags = Flags::of(&repo);
+    assert!(flags.is_enabled("dual_capture", &EvalContext::default()));
+    // All depend on the first.
+    rollout::disable(&repo, "context_aware_snapshots", &ann()).unwrap();
+    for name in rollout::all(&repo).unwrap().flags.keys() {
+        assert!(!flags.is_enabled(name, &EvalContext::default()), "{name}");
+    }
+    is_whole(&repo);
+}
+
+#[test]
+fn what_is_exported_and_imported_is_exported_as_the_same_bytes() {
+    let repo = store();
+    rollout::import(&repo, &foreign().to_string(), &ann()).unwrap();
+    rollout::set_site_rollout(&repo, "a/b", Some("dual_capture"), Some(percent(33.333)), &ann()).unwrap();
+    rollout::add(&repo, "mine", Flag::new(false, "žluťoučký\n\"kůň\""), &ann()).unwrap();
+    let text = rollout::export(&repo).unwrap();
+    let other = store();
+    // What is there already goes, but for the emergency.
+    rollout::add(&other, "theirs", Flag::new(true, ""), &ann()).unwrap();
+    rollout::emergency_disable(&other, &ann()).unwrap();
+    rollout::import(&other, &text, &ann()).unwrap();
+    assert_eq!(rollout::export(&other).unwrap(), text);
+    assert!(rollout::all(&other).unwrap().emergency.is_some());
+    assert!(rollout::all(&other).unwrap().flag("theirs").is_err());
+    assert_eq!(rollout::import(&other, &text, &ann()).unwrap(), None);
+    // Names are in order throughout.
+    fn sorted(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => map.keys().is_sorted() && map.values().all(sorted),
+            Value::Array(items) => items.iter().all(sorted),
+            _ => true,
+        }
+    }
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    assert!(sorted(&document));
+    // Flags that are asked here stay where a file lacks them.
+    document["flags"].as_object_mut().unwrap().remove("async_performance");
+    rollout::import(&other, &document.to_string(), &ann()).unwrap();
+    assert!(rollout::all(&other).unwrap().flag("async_performance").is_ok());
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_a_reason_and_changes_nothing() {
+    let repo = store();
+    let by = &ann();
+    let with = |pointer: &str, value: Value| {
+        let mut file = foreign();
+        *file.pointer_mut(pointer).unwrap() = value;
+        file.to_string()
+    };
+    let one = "/enabled_features/async_performance";
+    let at = |end: &str| format!("{one}/{end}");
+    for (text, told) in [
+        (String::new(), "it is not JSON"),
+        ("null".into(), "flag file"),
+        ("{}".into(), "missing field"),
+        (foreign().to_string()[..400].to_owned(), "it is not JSON"),
+        (with("/current_stage", json!("nearly")), "known are disabled"),
+        (with("/current_stage", json!(null)), "flag file"),
+        (with("/site_rollout/odds", json!(101)), "0 to 100"),
+        (with("/site_rollout/odds", json!("half")), "flag file"),
+        (with("/enabled_features", json!([])), "flag file"),
+        (with(&at("rollout_percentage"), json!(-1)), "0 to 100"),
+        (with(&at("rollout_percentage"), json!(null)), "flag file"),
+        (with(&at("enabled"), json!("yes")), "flag file"),
+        (with(&at("name"), json!("other")), "it is filed as async_performance"),
+        (with(&at("dependencies"), json!(["nope"])), "there is no flag nope"),
+        (with(&at("dependencies"), json!(["async_performance"])), "in a circle"),
+        (with(&at("last_modified"), json!("yesterday")), "async_performance was changed then"),
+        (with("/global_settings/rollback_threshold", json!(500)), "rollback_threshold"),
+        (with("/global_settings/default_environment", json!("")), "environment"),
+        ("x".repeat(SET_BYTES_MAX + 1), "the flag file"),
+        (json!({"form": "tintype flags 9", "flags": {}, "settings": {"anomaly_points_max": 1}, "stage": "disabled"}).to_string(), "its form is"),
+    ] {
+        refused(&repo, told, |repo| rollout::import(repo, &text, by));
+    }
+    // A byte that came in front of it is no damage.
+    rollout::import(&repo, &format!("\u{FEFF}{}", foreign()), by).unwrap();
+}
+
+// Damage
+
+#[test]
+fn damage_to_the_flags_is_found_and_repaired_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::init(&path).unwrap();
+    rollout::disable(&repo, "dual_capture", &ann()).unwrap();
+    rollout::set_stage(&repo, Stage::BetaTesting, &ann()).unwrap();
+    let set = rollout::all(&repo).unwrap();
+    repo.close().unwrap();
+    let good = std::fs::read(&path).unwrap();
+    for (damage, readable) in [
+        ("UPDATE flag_set SET document = replace(document, 'beta_testing', 'full_rollout')", true),
+        ("UPDATE flag_set SET document = replace(document, 'beta_testing', 'x')", false),
+        ("UPDATE flag_set SET document = '{}'", false),
+        ("UPDATE flag_set SET event_seq = NULL", true),
+        ("UPDATE flag_set SET event_seq = 2", true),
+        ("UPDATE flag_set SET event_seq = 1", true),
+        ("DELETE FROM flag_set", false),
+    ] {
+        std::fs::write(&path, &good).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let repo = Repository::open(&path).unwrap();
+        let report = verify::verify(&repo, Depth::Structure, &mut |_| {}).unwrap();
+        assert!(!report.ok, "{damage}");
+        assert_eq!(rollout::all(&repo).is_ok(), readable, "{damage}");
+        // Asking goes on: as in a new store where nothing can be read.
+        let flags = Flags::of(&repo);
+        flags.is_enabled("dual_capture", &key("k"));
+        assert_eq!(flags.is_enabled("async_performance", &key("k").in_environment(Some("debug"))), true);
+        drop(flags);
+        repo.close().unwrap();
+        let report = repair::repair(&path, &Options::default(), &mut |_| {}).unwrap();
+        assert!(report.damaged, "{damage}");
+        let repo = Repository::open(&path).unwrap();
+        is_whole(&repo);
+        assert_eq!(rollout::all(&repo).unwrap(), set, "{damage}");
+        repo.close().unwrap();
+        for beside in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(beside.unwrap().path()).unwrap();
+        }
+    }
+}
+
+// Who sees what when
+
+#[test]
+fn what_was_changed_through_the_same_store_is_seen_at_once() {
+    for repo in [Repository::temporary().unwrap(), Repository::in_memory().unwrap()] {
+        let flags = Flags::of(&repo);
+        let clone = flags.clone();
+        for n in 0..50 {
+            let on = n % 2 == 0;
+            let change = if on { rollout::emergency_disable } else { rollout::emergency_release };
+            change(&repo, &ann()).unwrap();
+            assert_eq!(clone.is_enabled("dual_capture", &key("k")), !on);
+            assert_eq!(flags.is_enabled("dual_capture", &key("k")), !on);
+        }
+        // Also from within a transaction, where it is as it was.
+        repo.write(|_| {
+            assert!(flags.is_enabled("dual_capture", &key("k")));
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn what_another_process_changes_is_seen() {
+    const TEST: &str = "flags::what_another_process_changes_is_seen";
+    if let Some(orders) = process::orders() {
+        let repo = Repository::open(orders["path"].as_str().unwrap()).unwrap();
+        rollout::emergency_disable(&repo, &By::new("another")).unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::init(&path).unwrap();
+    let flags = Flags::of(&repo);
+    assert!(flags.is_enabled("dual_capture", &key("k")));
+    let mut other = process::worker(TEST, &json!({"path": path})).spawn().unwrap();
+    // It is asked until it is seen; a test that never sees it is stopped by who runs it.
+    while flags.is_enabled("dual_capture", &key("k")) {
+        std::thread::yield_now();
+    }
+    assert!(other.wait().unwrap().success());
+    assert_eq!(flags.set().emergency.as_ref().unwrap().by, "another");
+}
+
+#[test]
+fn many_threads_ask_while_one_changes() {
+    let repo = store();
+    let flags = Flags::of(&repo);
+    std::thread::scope(|scope| {
+        let changer = scope.spawn(|| {
+            for n in 0..40 {
+                rollout::set_rollout(&repo, "dual_capture", percent(f64::from(n % 2) * 100.0), &ann().force())
+                    .unwrap();
+            }
+        });
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !changer.is_finished() {
+                    assert!(flags.is_enabled("async_performance", &key("k")));
+                }
+            });
+        }
+    });
+    assert!(flags.is_enabled("dual_capture", &key("k")));
+    assert_eq!(changes(&repo), 40);
+    is_whole(&repo);
+}
+
+// The guard that looks at failures
+
+#[test]
+fn an_on_group_that_fails_more_than_the_off_group_is_an_anomaly() {
+    let group = |failed, total| Group { total, failed };
+    let five = percent(5.0);
+    let found = anomaly(group(20, 100), group(5, 100), five).unwrap();
+    assert_eq!((found.on_rate, found.off_rate), (0.2, 0.05));
+    assert!((found.points - 15.0).abs() < 1e-9);
+    for (on, off, is) in [
+        ((10, 100), (5, 100), true),
+        ((1_000, 10_000), (501, 10_000), false),
+        ((5, 100), (20, 100), false),
+        ((49, 49), (0, 1_000), false),
+        ((50, 50), (0, 49), false),
+        ((50, 50), (0, 50), true),
+        ((0, 0), (0, 0), false),
+        ((u64::MAX, u64::MAX), (0, u64::MAX), true),
+    ] {
+        let found: Option<Anomaly> = anomaly(group(on.0, on.1), group(off.0, off.1), five);
+        assert_eq!(found.is_some(), is, "{on:?} {off:?}");
+    }
+    // Equal groups are none, whatever is allowed.
+    assert!(anomaly(group(50, 100), group(50, 100), Rollout::NONE).is_none());
+}
