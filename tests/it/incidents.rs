@@ -11,6 +11,7 @@ use tintype::model::incident::budget::Rate;
 use tintype::model::incident::schedule::COOLDOWN;
 use tintype::model::incident::{Cause, FACTS_BYTES_MAX, Incident, Suppression};
 use tintype::ops::good::last_good;
+use tintype::ops::repair::{Options, repair};
 use tintype::ops::verify::{self, Depth};
 use tintype::records::incidents::{GROUPS_MAX, Group, GroupQuery, OTHERS, groups};
 use tintype::{
@@ -18,6 +19,7 @@ use tintype::{
     Status, Time,
 };
 
+use crate::support::full::full_store;
 use crate::support::script::{Act, Script};
 use crate::support::values::{Shared, Still, context};
 
@@ -681,6 +683,33 @@ fn the_rules_of_the_table_hold_whoever_writes() {
     ] {
         assert!(sql.execute(change, []).is_err(), "{change}");
     }
+}
+
+#[test]
+fn what_was_counted_comes_through_a_repair() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    full_store(&path);
+    let before = {
+        let repo = Repository::open(&path).unwrap();
+        all(&repo)
+    };
+    assert_eq!(before.len(), 2);
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    sql.execute("UPDATE snapshot SET description = 'x' WHERE version = 'version-5'", []).unwrap();
+    // One row that can't be believed is left behind.
+    sql.execute("UPDATE incident SET message = 'x' WHERE message = '.name'", []).unwrap();
+    drop(sql);
+    let report = repair(&path, &Options::default(), &mut |_| {}).unwrap();
+    assert!(report.damaged);
+    let repo = Repository::open(&path).unwrap();
+    let kept: Vec<_> = before.into_iter().filter(|it| it.message == ".price").collect();
+    assert_eq!(all(&repo), kept);
+    verified(&repo);
+    // It goes on where it was.
+    let incident = Incident::selector_failure(kept[0].context.clone(), ".price");
+    let outcome = Recorder::new(&repo).handle(&mut Script::new(), &incident).unwrap();
+    assert_eq!(outcome, Outcome::Suppressed(Suppression::Schedule));
 }
 
 /// The context of nothing in particular is one, too.

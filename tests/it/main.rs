@@ -21,6 +21,8 @@ mod cli_diff;
 #[cfg(feature = "cli")]
 mod cli_flag;
 #[cfg(feature = "cli")]
+mod cli_incident;
+#[cfg(feature = "cli")]
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
@@ -78,6 +80,7 @@ mod repair;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;
+mod scraper;
 #[cfg(feature = "chrome")]
 mod secrets;
 mod seed;
