@@ -1,7 +1,6 @@
 //! What the flags of a store govern, row by row: each is switched off, and the thing is seen to stop.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -66,6 +65,12 @@ fn documents(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect()
 }
 
+/// Takes in what was written in the old layout.
+fn take_in(repo: &Repository, folder: &Path) -> legacy::Counts {
+    let plan = legacy::plan(repo, folder, &mut |_| {}).unwrap();
+    legacy::apply(repo, plan, &legacy::Options::default(), &mut |_| {}).unwrap().snapshots
+}
+
 // context_aware_bundles
 
 #[test]
@@ -123,10 +128,8 @@ fn with_the_legacy_flag_on_the_flat_writer_works_instead() {
     shop.capture().0.wait().unwrap().unwrap();
     assert_eq!((shop.snapshots(), documents(&shop.beside()).len()), (2, 3));
     // What was written meanwhile is taken in again.
-    let zone = tintype::Zone::UTC;
-    let options = legacy::Options { zone: Some(zone), ..legacy::Options::default() };
-    let report = legacy::import(&shop.repo, &shop.beside(), &options, &mut |_| {}).unwrap();
-    assert_eq!(report.imported, 3, "{report:?}");
+    let taken = take_in(&shop.repo, &shop.beside());
+    assert_eq!((taken.imported, taken.duplicates), (3, 0));
     let found = shop.repo.find(&Query::all().tag("broken".parse().unwrap())).unwrap();
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|one| one.context == place()));
@@ -164,32 +167,18 @@ fn without_dual_html_capture_the_mode_both_keeps_the_page_only() {
 fn without_async_performance_every_capture_stores_before_it_returns() {
     let shop = Shop::new();
     rollout::disable(&shop.repo, "async_performance", &ann()).unwrap();
-    // While another writes, nothing can be stored; only who stores before it returns waits for that.
-    let begins_while_another_writes = || {
-        let (end, ended) = mpsc::channel::<()>();
-        let (held, holds) = mpsc::channel();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                shop.repo.write(|_| {
-                    held.send(()).unwrap();
-                    // Until who captures has come back, or was waited for: it is told by its end.
-                    let _ = ended.recv_timeout(Duration::from_millis(300));
-                    Ok(())
-                })
-            });
-            holds.recv().unwrap();
-            let config = CaptureConfig::default();
-            assert!(config.async_save);
-            let captured = shop.recorder.capture(&mut Script::new(), &place(), &config).unwrap();
-            let stored = shop.snapshots();
-            drop(end);
-            captured.wait().unwrap().unwrap();
-            stored
-        })
-    };
-    assert_eq!(begins_while_another_writes(), 1);
+    let config = CaptureConfig::default();
+    assert!(config.async_save);
+    let capture = || shop.recorder.capture(&mut Script::new(), &place(), &config);
+    let captured = capture().unwrap();
+    assert_eq!(shop.snapshots(), 1);
+    captured.wait().unwrap().unwrap();
+    // Within a transaction of its own a thread can't store; one that saves in the background can be
+    // given to all the same, and stores when the transaction has ended.
+    shop.repo.write(|_| Ok(assert!(capture().is_err()))).unwrap();
     rollout::enable(&shop.repo, "async_performance", None, &ann()).unwrap();
-    assert_eq!(begins_while_another_writes(), 1, "it came back before it was stored");
+    let captured = shop.repo.write(|_| capture()).unwrap();
+    captured.wait().unwrap().unwrap();
     assert_eq!(shop.snapshots(), 2);
 }
 
@@ -207,9 +196,8 @@ fn with_legacy_compatibility_each_capture_is_written_in_the_old_layout_too() {
     shop.recorder.flush().unwrap();
     assert_eq!((shop.snapshots(), documents(&shop.beside()).len()), (3, 2));
     // What is written there is known to be what is stored.
-    let options = legacy::Options::default();
-    let report = legacy::import(&shop.repo, &shop.beside(), &options, &mut |_| {}).unwrap();
-    assert_eq!((report.imported, report.duplicates), (0, 2), "{report:?}");
+    let taken = take_in(&shop.repo, &shop.beside());
+    assert_eq!((taken.imported, taken.duplicates), (0, 2));
     // Into a folder that is told.
     let told = shop.folder.path().join("old/layout");
     let options = RecorderOptions { legacy_folder: Some(told.clone()), ..Default::default() };

@@ -36,6 +36,7 @@ mod entries;
 mod exchange;
 mod faults;
 mod flag_capture;
+mod flag_eval;
 mod flags;
 mod image;
 mod input;

@@ -292,7 +292,7 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failu
     }
     match &taken.receipt {
         Some(receipt) => out.line(receipt.version.as_str())?,
-        None => out.note("  written in the old layout only"),
+        None => out.note("  not in the store; see why with: tintype flag explain context_aware_bundles"),
     }
     let color = match taken.status {
         Status::Complete => GREEN,
