@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
     evaluate(&mut criterion)?;
     criterion.final_summary();
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = words.is_empty() || words.iter().any(|word| "visible".contains(word.as_str()));
     if is_wanted && !std::env::args().any(|word| word == "--test") {
         visible()?;
@@ -53,9 +54,12 @@ fn evaluate(criterion: &mut Criterion) -> tintype::Result<()> {
         key: None,
     };
     let mut group = criterion.benchmark_group("evaluate");
-    for (what, name) in
-        [("static", "performance_monitoring"), ("split", "split"), ("deep", "deep"), ("alias", "event_driven")]
-    {
+    for (what, name) in [
+        ("static", "performance_monitoring"),
+        ("split", "split"),
+        ("deep", "deep"),
+        ("alias", "event_driven"),
+    ] {
         group.bench_function(what, |bencher| {
             bencher.iter(|| set.evaluate(black_box(name), black_box(&asked)).value);
         });

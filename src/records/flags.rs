@@ -216,6 +216,9 @@ pub struct FlagChange {
 /// Fails with `Corrupt` where the log does not tell of one.
 pub fn history(repo: &Repository, flag: Option<&str>, limit: usize) -> Result<Vec<FlagChange>> {
     repo.read(|view| {
+        let (_, set) = load(view.conn)?;
+        // Under another name of it, too.
+        let flag = flag.map(|name| set.find(name).map_or(name, |(name, _)| name));
         let mut found = Vec::new();
         for change in changes(view.conn)? {
             if found.len() >= limit {
@@ -225,7 +228,8 @@ pub fn history(repo: &Repository, flag: Option<&str>, limit: usize) -> Result<Ve
             let touches = |flag: &str| {
                 let path = format!("/flags/{flag}");
                 let within = |key: &String| {
-                    key.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    key.strip_prefix(&path)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
                 change.flag.as_deref() == Some(flag) || change.after.keys().any(within)
             };
@@ -393,7 +397,8 @@ impl Told {
     /// The set as it was afterwards.
     fn set(mut self) -> Result<FlagSet> {
         serde_json::from_value(self.detail["set"].take()).map_err(|error| {
-            Corruption::of_store(format!("event {} tells no set of flags: {error}", self.seq)).into()
+            Corruption::of_store(format!("event {} tells no set of flags: {error}", self.seq))
+                .into()
         })
     }
 
@@ -457,9 +462,7 @@ fn load(conn: &Connection) -> Result<(Option<i64>, FlagSet)> {
 
 fn row(conn: &Connection) -> Result<Option<(Option<i64>, String)>> {
     conn.prepare_cached("SELECT event_seq, document FROM flag_set WHERE id = 1")
-        .and_then(|mut find| {
-            find.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
+        .and_then(|mut find| find.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
         .doing("reading flags")
 }
 

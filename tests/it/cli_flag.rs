@@ -33,12 +33,15 @@ fn flags_are_listed_and_shown() {
     }
     let run = shell.run("flag list");
     assert_eq!(run.code, 0);
-    assert!(run.text().contains("async_performance        on   100"), "{}", run.text());
+    assert!(run.text().contains("async_performance       on   100  "), "{}", run.text());
     assert_eq!(run.err, "stage full_rollout\n");
     let shown = shell.json("flag show dual_capture");
     assert_eq!(shown[0]["name"], "dual_html_capture");
     let text = shell.done("flag show legacy_compatibility");
-    assert!(text.contains("state    off\n") && text.contains("where    in all environments\n"), "{text}");
+    assert!(
+        text.contains("state    off\n") && text.contains("where    in all environments\n"),
+        "{text}"
+    );
     shell.run("flag show nope").failed(14, "there is no flag nope");
     assert!(shell.run("flag show nope").err.contains("tintype flag list"));
     shell.run("flag show nope --json").failed_as_json(14, "not_found");
@@ -68,7 +71,10 @@ fn a_change_tells_what_it_changed_and_stands_in_the_history() {
     assert_eq!(shell.json("flag history async_performance").len(), 1);
     assert_eq!(shell.json("flag history --limit 1").len(), 1);
     let text = shell.done("flag history dual_capture");
-    assert!(text.contains("disable by bob\n  flags/dual_html_capture/enabled: true → false\n"), "{text}");
+    assert!(
+        text.contains("disable by bob\n  flags/dual_html_capture/enabled: true → false\n"),
+        "{text}"
+    );
     assert_eq!(shell.json("events --kind flag").len(), 2);
     // Who it was is the user, unless told.
     let mut command = shell.command();
@@ -85,9 +91,16 @@ fn each_step_to_an_answer_is_explained() {
     let told = shell.json("flag explain async_performance --site shop.example --session run-7");
     check_members(&told[0], json!({"value": true, "reason": "SPLIT", "steps": []}));
     assert_eq!(told[0]["reason"], "SPLIT");
-    let checks: Vec<_> =
-        told[0]["steps"].as_array().unwrap().iter().map(|step| step["check"].as_str().unwrap()).collect();
-    assert_eq!(checks, ["flag", "emergency", "enabled", "environment", "stage", "rollout", "bucket"]);
+    let checks: Vec<_> = told[0]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["check"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        checks,
+        ["flag", "emergency", "enabled", "environment", "stage", "rollout", "bucket"]
+    );
     let bucket = told[0]["bucket"].as_u64().unwrap();
     assert_eq!(told[0]["value"], json!(bucket < 50_000));
     // With another key another bucket.
@@ -98,7 +111,10 @@ fn each_step_to_an_answer_is_explained() {
     assert!(text.contains("→  bucket"), "{text}");
     // Asking never fails.
     let unknown = shell.json("flag explain nope");
-    assert_eq!((&unknown[0]["value"], &unknown[0]["error"]), (&json!(false), &json!("FLAG_NOT_FOUND")));
+    assert_eq!(
+        (&unknown[0]["value"], &unknown[0]["error"]),
+        (&json!(false), &json!("FLAG_NOT_FOUND"))
+    );
     let nobody = shell.json("flag explain async_performance");
     assert_eq!(nobody[0]["error"], "TARGETING_KEY_MISSING");
 }
@@ -118,7 +134,8 @@ fn sites_stages_environments_and_dependencies_decide() {
     assert!(!value(&shell, "dual_capture --environment production"));
     assert!(value(&shell, "dual_capture --environment staging"));
     shell.done("flag stage full_rollout");
-    shell.done("flag set mine --new --description tried --environment qa --depends-on dual_capture");
+    shell
+        .done("flag set mine --new --description tried --environment qa --depends-on dual_capture");
     assert!(!value(&shell, "mine --environment qa"), "it is off until it is enabled");
     shell.done("flag enable mine");
     assert!(value(&shell, "mine --environment qa"));
@@ -148,8 +165,11 @@ fn an_emergency_is_one_call_and_ends_with_one() {
     assert_eq!(on(&shell), [false, true]);
     shell.done("flag emergency-release");
     assert_eq!(on(&shell), [true, false]);
-    let words: Vec<_> =
-        shell.json("flag history").iter().map(|one| one["what"].as_str().unwrap().to_owned()).collect();
+    let words: Vec<_> = shell
+        .json("flag history")
+        .iter()
+        .map(|one| one["what"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(words, ["emergency-release", "emergency-legacy", "emergency-disable"]);
 }
 

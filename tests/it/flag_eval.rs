@@ -155,9 +155,10 @@ fn buckets_are_uniform_and_flags_independent() {
         pairs[(one / 10_000 * 10 + two / 10_000) as usize] += 1;
     }
     // 99 degrees of freedom: 148.2 is passed by one in a thousand. These are always the same keys.
-    let (uniform, independent) =
-        (chi_squared(&counts, 1_000.0), chi_squared(&pairs, 1_000.0));
-    println!("chi squared, 99 degrees of freedom: uniform {uniform:.1}, independent {independent:.1}");
+    let (uniform, independent) = (chi_squared(&counts, 1_000.0), chi_squared(&pairs, 1_000.0));
+    println!(
+        "chi squared, 99 degrees of freedom: uniform {uniform:.1}, independent {independent:.1}"
+    );
     assert!(uniform < 148.2 && independent < 148.2, "{uniform} {independent}");
     // Flags of one salt are on for the same keys.
     let mut set = set_with("one", percent(30.0));
@@ -213,12 +214,20 @@ fn the_first_check_that_decides_gives_the_reason() {
     // Environments, under any of their names.
     set.flag_mut("x").unwrap().sites.clear();
     set.restrict("x", ["production", "staging"]).unwrap();
-    for (environment, on) in
-        [("production", true), ("testing", true), ("Staging", true), ("debug", false), ("qa", false)]
-    {
+    for (environment, on) in [
+        ("production", true),
+        ("testing", true),
+        ("Staging", true),
+        ("debug", false),
+        ("qa", false),
+    ] {
         let there = shop.in_environment(Some(environment));
         let (value, _, check) = told(&set, "x", &there);
-        assert_eq!((value, check), (on, if on { "rollout" } else { "environment" }), "{environment}");
+        assert_eq!(
+            (value, check),
+            (on, if on { "rollout" } else { "environment" }),
+            "{environment}"
+        );
     }
     assert_eq!(told(&set, "x", &shop), (false, FlagReason::Disabled, "environment"));
     set.settings.default_environment = Some("production".into());
@@ -272,7 +281,8 @@ fn a_circle_that_was_never_checked_does_not_hang_who_asks() {
 
 #[test]
 fn percentages_are_exact_or_refused() {
-    for (text, told) in [("0", "0"), ("100", "100"), ("12.5", "12.5"), ("25%", "25"), ("0.001", "0.001")]
+    for (text, told) in
+        [("0", "0"), ("100", "100"), ("12.5", "12.5"), ("25%", "25"), ("0.001", "0.001")]
     {
         let rollout: Rollout = text.parse().unwrap();
         assert_eq!(rollout.to_string(), told);

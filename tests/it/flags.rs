@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tintype::model::flag::{self, DEPENDENCY_DEPTH_MAX, Flag, SET_BYTES_MAX};
 use tintype::ops::repair::{self, Options};
@@ -127,9 +128,13 @@ fn a_new_store_has_the_flags_that_are_asked_here() {
 fn a_change_is_an_event_that_tells_who_when_before_and_after() {
     let (repo, clock) = timed();
     let by = ann().because("slow disks");
-    let told = rollout::enable(&repo, "async_performance", Some(percent(10.0)), &by).unwrap().unwrap();
+    let told =
+        rollout::enable(&repo, "async_performance", Some(percent(10.0)), &by).unwrap().unwrap();
     assert_eq!((told.by.as_str(), told.what.as_str()), ("ann", "enable"));
-    assert_eq!((told.flag.as_deref(), told.why.as_deref()), (Some("async_performance"), Some("slow disks")));
+    assert_eq!(
+        (told.flag.as_deref(), told.why.as_deref()),
+        (Some("async_performance"), Some("slow disks"))
+    );
     let path = "/flags/async_performance/rollout";
     assert_eq!((&told.before[path], &told.after[path]), (&json!(100), &json!(10)));
     clock.pass(Duration::from_secs(60));
@@ -222,7 +227,9 @@ fn a_rollout_is_raised_by_no_more_than_a_day_allows() {
     let (repo, clock) = timed();
     let by = &ann();
     let flag = "async_performance";
-    let to = |percentage: f64| move |repo: &Repository| rollout::set_rollout(repo, flag, percent(percentage), by);
+    let to = |percentage: f64| {
+        move |repo: &Repository| rollout::set_rollout(repo, flag, percent(percentage), by)
+    };
     let hours = |hours: u64| clock.pass(Duration::from_secs(3600 * hours));
     to(10.0)(&repo).unwrap();
     to(25.0)(&repo).unwrap();
@@ -283,7 +290,10 @@ fn an_emergency_beats_everything_but_the_old_layout() {
     rollout::set_stage(&repo, Stage::FullRollout, by).unwrap();
     rollout::emergency_disable(&repo, by).unwrap();
     assert_eq!(on(), [""; 0]);
-    assert_eq!(flags.explain("async_performance", &key("k")).steps.last().unwrap().check, "emergency");
+    assert_eq!(
+        flags.explain("async_performance", &key("k")).steps.last().unwrap().check,
+        "emergency"
+    );
     // What is changed meanwhile does not end it, nor does a rollback or an import.
     rollout::enable(&repo, "legacy_compatibility", None, by).unwrap();
     assert_eq!(on(), ["legacy_compatibility"]);
@@ -293,7 +303,11 @@ fn an_emergency_beats_everything_but_the_old_layout() {
     assert_eq!(on(), [""; 0]);
     rollout::emergency_legacy(&repo, by).unwrap();
     assert_eq!(on(), ["legacy_compatibility"]);
-    assert_eq!(rollout::emergency_legacy(&repo, &By::new("bob")).unwrap(), None, "it is so already");
+    assert_eq!(
+        rollout::emergency_legacy(&repo, &By::new("bob")).unwrap(),
+        None,
+        "it is so already"
+    );
     rollout::emergency_release(&repo, by).unwrap();
     assert_eq!(on(), before);
     let words: Vec<_> =
@@ -309,13 +323,20 @@ fn what_the_flags_were_can_be_had_back() {
     let mut was: Vec<(u64, Time, FlagSet)> = Vec::new();
     let note = |was: &mut Vec<_>, event: u64| {
         let set = rollout::all(&repo).unwrap();
-        was.push((event, repo.events(&EventQuery { limit: 1, ..EventQuery::default() }).unwrap()[0].at, set));
+        was.push((
+            event,
+            repo.events(&EventQuery { limit: 1, ..EventQuery::default() }).unwrap()[0].at,
+            set,
+        ));
         clock.pass(Duration::from_secs(60));
     };
     note(&mut was, 1);
     let seq = |told: Option<rollout::FlagChange>| told.unwrap().event;
     note(&mut was, seq(rollout::disable(&repo, "dual_capture", by).unwrap()));
-    note(&mut was, seq(rollout::set_site_rollout(&repo, "a", None, Some(percent(5.0)), by).unwrap()));
+    note(
+        &mut was,
+        seq(rollout::set_site_rollout(&repo, "a", None, Some(percent(5.0)), by).unwrap()),
+    );
     // What is stored between changes does not disturb, and is an event to go back to as well.
     repo.create(Draft::text("between")).unwrap();
     let between = was[2].0 + 1;
@@ -390,7 +411,8 @@ fn the_file_of_the_python_program_is_taken_as_it_is() {
 fn what_is_exported_and_imported_is_exported_as_the_same_bytes() {
     let repo = store();
     rollout::import(&repo, &foreign().to_string(), &ann()).unwrap();
-    rollout::set_site_rollout(&repo, "a/b", Some("dual_capture"), Some(percent(33.333)), &ann()).unwrap();
+    rollout::set_site_rollout(&repo, "a/b", Some("dual_capture"), Some(percent(33.333)), &ann())
+        .unwrap();
     rollout::add(&repo, "mine", Flag::new(false, "žluťoučký\n\"kůň\""), &ann()).unwrap();
     let text = rollout::export(&repo).unwrap();
     let other = store();
@@ -487,7 +509,10 @@ fn damage_to_the_flags_is_found_and_repaired_from_the_log() {
         // Asking goes on: as in a new store where nothing can be read.
         let flags = Flags::of(&repo);
         flags.is_enabled("dual_capture", &key("k"));
-        assert_eq!(flags.is_enabled("async_performance", &key("k").in_environment(Some("debug"))), true);
+        assert_eq!(
+            flags.is_enabled("async_performance", &key("k").in_environment(Some("debug"))),
+            true
+        );
         drop(flags);
         repo.close().unwrap();
         let report = repair::repair(&path, &Options::default(), &mut |_| {}).unwrap();
@@ -555,8 +580,13 @@ fn many_threads_ask_while_one_changes() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for n in 0..40 {
-                rollout::set_rollout(&repo, "dual_capture", percent(f64::from(n % 2) * 100.0), &ann().force())
-                    .unwrap();
+                rollout::set_rollout(
+                    &repo,
+                    "dual_capture",
+                    percent(f64::from(n % 2) * 100.0),
+                    &ann().force(),
+                )
+                .unwrap();
             }
             ended.store(true, Ordering::Release);
         });
@@ -571,4 +601,60 @@ fn many_threads_ask_while_one_changes() {
     assert!(flags.is_enabled("dual_capture", &key("k")));
     assert_eq!(changes(&repo), 40);
     is_whole(&repo);
+}
+
+// Any history
+
+/// One of the verbs, by number, on one of some flags.
+fn step(repo: &Repository, verb: u8, flag: usize, rollout: Rollout) -> tintype::Result<()> {
+    const NAMES: [&str; 4] = ["dual_capture", "async_performance", "mine", "nope"];
+    let (name, other, by) = (NAMES[flag % 4], NAMES[(flag + 1) % 4], &ann());
+    match verb % 12 {
+        0 => rollout::enable(repo, name, Some(rollout), by),
+        1 => rollout::disable(repo, name, by),
+        2 => rollout::set_rollout(repo, name, rollout, &ann().force()),
+        3 => rollout::set_site_rollout(repo, "a", Some(name), Some(rollout), by),
+        4 => rollout::set_site_rollout(repo, "b", None, (flag > 1).then_some(rollout), by),
+        5 => rollout::set_stage(repo, Stage::ALL[flag], by),
+        6 => rollout::add(repo, name, Flag { rollout, ..Flag::new(true, "") }, by),
+        7 => rollout::set_dependencies(repo, name, &[other], by),
+        8 => rollout::set_environments(repo, name, &["staging"][..flag % 2], by),
+        9 => rollout::emergency_legacy(repo, by),
+        10 => rollout::emergency_release(repo, by),
+        _ => rollout::roll_back(repo, &Back::Stage(Stage::ALL[flag]), by),
+    }
+    .map(drop)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_history_is_replayed_and_had_back(
+        steps in prop::collection::vec((any::<u8>(), 0..4_usize, 0..=flag::BUCKETS), 1..16),
+    ) {
+        let repo = Repository::in_memory().unwrap();
+        let (flags, mut was) = (Flags::of(&repo), vec![(1, FlagSet::default())]);
+        for (verb, flag, rollout) in steps {
+            let before = changes(&repo);
+            let done = step(&repo, verb, flag, Rollout::thousandths(rollout));
+            let set = rollout::all(&repo).unwrap();
+            // What is refused leaves nothing, and what is there can be asked.
+            if done.is_err() {
+                prop_assert_eq!((changes(&repo), &set), (before, &was.last().unwrap().1));
+            }
+            set.check().unwrap();
+            prop_assert_eq!(&*flags.set(), &set);
+            let last = repo.events(&EventQuery { limit: 1, ..EventQuery::default() }).unwrap();
+            was.push((last[0].seq, set));
+        }
+        is_whole(&repo);
+        for (event, set) in was {
+            rollout::roll_back(&repo, &Back::Event(event), &ann()).unwrap();
+            let mut back = rollout::all(&repo).unwrap();
+            // The switch is as it is now.
+            back.emergency = set.emergency.clone();
+            prop_assert_eq!(back, set);
+        }
+        is_whole(&repo);
+    }
 }
