@@ -83,9 +83,9 @@ impl Ways {
         if way.stored {
             let receipt = repo.store(draft)?;
             if way.flat
-                && let Err(error) = self.folder().and_then(|folder| {
-                    export_flat(repo, &receipt.version, folder).map(drop)
-                })
+                && let Err(error) = self
+                    .folder()
+                    .and_then(|folder| export_flat(repo, &receipt.version, folder).map(drop))
             {
                 lacking(error);
             }

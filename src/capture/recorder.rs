@@ -326,12 +326,7 @@ fn lacks(failure: &Mutex<Option<Error>>, error: &Error) {
     locked(failure).get_or_insert_with(|| error.again());
 }
 
-fn save_all(
-    jobs: &Receiver<Job>,
-    repo: &Repository,
-    ways: &Ways,
-    failure: &Mutex<Option<Error>>,
-) {
+fn save_all(jobs: &Receiver<Job>, repo: &Repository, ways: &Ways, failure: &Mutex<Option<Error>>) {
     for job in jobs {
         match job {
             Job::Store(draft, way, told) => {

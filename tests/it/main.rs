@@ -38,6 +38,7 @@ mod entries;
 mod exchange;
 mod faults;
 mod flag_capture;
+mod flag_eval;
 mod flags;
 mod image;
 mod incident;

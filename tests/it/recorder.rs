@@ -663,7 +663,10 @@ mod chromium {
                 let repo = Repository::in_memory().unwrap();
                 let captured =
                     Recorder::new(&repo).capture(&mut page, &place(), &at_once()).unwrap();
-                assert_eq!(repo.get(&captured.wait().unwrap().unwrap().version).unwrap().context, place());
+                assert_eq!(
+                    repo.get(&captured.wait().unwrap().unwrap().version).unwrap().context,
+                    place()
+                );
             }
         }
     }

@@ -12,7 +12,8 @@ use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, PageOptions}
 use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
 use tintype::{
-    CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, RecorderOptions, Repository, Status,
+    CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, RecorderOptions, Repository,
+    Status,
 };
 
 use crate::out::{Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
@@ -296,7 +297,9 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failu
     }
     match &taken.receipt {
         Some(receipt) => out.line(receipt.version.as_str())?,
-        None => out.note("  written in the old layout only"),
+        None => {
+            out.note("  not in the store; see why with: tintype flag explain context_aware_bundles")
+        }
     }
     let color = match taken.status {
         Status::Complete => GREEN,

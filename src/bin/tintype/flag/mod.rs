@@ -50,7 +50,8 @@ pub fn flag(repo: &Repository, what: Flag, out: &Out) -> Run {
 
 impl From<By> for rollout::By {
     fn from(by: By) -> rollout::By {
-        let user = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let user =
+            || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
         let who = by.who.or_else(user).filter(|who| !who.trim().is_empty());
         rollout::By { why: by.why, ..rollout::By::new(who.unwrap_or_else(|| "unknown".to_owned())) }
     }
@@ -92,8 +93,9 @@ fn read(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = match path == Path::new("-") {
         true => std::io::stdin().lock().take(limit).read_to_string(&mut text),
-        false => std::fs::File::open(path)
-            .and_then(|file| file.take(limit).read_to_string(&mut text)),
+        false => {
+            std::fs::File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text))
+        }
     };
     read.map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => {
@@ -124,7 +126,8 @@ fn list(set: &FlagSet, out: &Out) -> Run {
         set.flags.iter().try_for_each(|(name, flag)| out.object(object(set, name, flag)))?;
         return Ok(Done::Ok);
     }
-    let mut rows = vec![["FLAG", "", "PERCENT", "SITES", "DESCRIPTION"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["FLAG", "", "PERCENT", "SITES", "DESCRIPTION"].map(str::to_owned).to_vec()];
     rows.extend(set.flags.iter().map(|(name, flag)| {
         let sites = flag.sites.iter().map(|(site, rollout)| format!("{site} {rollout}"));
         vec![
@@ -166,7 +169,8 @@ fn show(set: &FlagSet, name: &str, out: &Out) -> Run {
         true => none.to_owned(),
         false => words.iter().cloned().collect::<Vec<_>>().join(", "),
     };
-    let sites: Vec<_> = flag.sites.iter().map(|(site, it)| format!("{site} {it} percent")).collect();
+    let sites: Vec<_> =
+        flag.sites.iter().map(|(site, it)| format!("{site} {it} percent")).collect();
     for (word, value) in [
         ("flag", plain(name)),
         ("state", state(flag, out)),
