@@ -2,7 +2,10 @@
 //!
 //! A [`Page`] is something that stands in a browser, or pretends to: it tells facts about itself
 //! and gives its parts. [`draft_of`] asks it for what a [`CaptureConfig`] names, one part after
-//! the other, and makes a [`Draft`](crate::Draft) of what it got.
+//! the other, and makes a [`Draft`](crate::Draft) of what it got. [`Recorder`] stores it.
+//!
+//! Who scrapes a site has a [`SiteRecorder`](site::SiteRecorder), and tells it what he met that he did
+//! not expect; [`trigger`] says which of that is captured.
 
 use std::time::Duration;
 
@@ -16,14 +19,20 @@ pub mod address;
 #[cfg(feature = "chrome")]
 pub mod chrome;
 mod draft;
+mod handling;
+mod keep;
 mod ledger;
 pub mod legacy;
 mod recorder;
 pub mod redact;
+pub mod site;
+mod structure;
 mod taken;
+pub mod trigger;
 
 pub use draft::draft_of;
-pub use recorder::{Captured, Recorder};
+pub use handling::Outcome;
+pub use recorder::{Captured, Recorder, RecorderOptions};
 
 /// A page that can be captured.
 ///

@@ -130,6 +130,13 @@ impl Pattern {
         &self.parts
     }
 
+    /// All contexts of the place of one, whatever the session.
+    pub fn place_of(context: &Context) -> Self {
+        let mut pattern = Pattern::from(context);
+        pattern.parts[3] = None;
+        pattern
+    }
+
     /// Tells whether a context is meant.
     pub fn matches(&self, context: &Context) -> bool {
         self.parts

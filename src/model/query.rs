@@ -74,6 +74,7 @@ pub struct Query {
     pub(crate) until: Option<Time>,
     pub(crate) status: Option<Status>,
     pub(crate) fields: Vec<(String, Value)>,
+    pub(crate) without: Vec<String>,
     pub(crate) text: Option<String>,
     pub(crate) limit: usize,
     pub(crate) after: Option<Version>,
@@ -90,6 +91,7 @@ impl Default for Query {
             until: None,
             status: None,
             fields: Vec::new(),
+            without: Vec::new(),
             text: None,
             limit: LIMIT_DEFAULT,
             after: None,
@@ -137,6 +139,12 @@ impl Query {
     /// Only where this member of the user info has this value; may be said of several.
     pub fn field(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.fields.push((key.into(), value.into()));
+        self
+    }
+
+    /// Only where the user info has no member of this name; may be said of several.
+    pub fn without_field(mut self, key: impl Into<String>) -> Self {
+        self.without.push(key.into());
         self
     }
 

@@ -22,6 +22,9 @@ pub const USER_INFO_BYTES_MAX: usize = 1024 * 1024;
 pub const ARTIFACTS_MAX: usize = 10_000;
 /// The most tags given at once.
 pub const TAGS_MAX: usize = 1_000;
+/// The member of the user info of a snapshot that was taken of an incident, which tells of that; and the
+/// tag that it carries.
+pub const INCIDENT: &str = "incident";
 
 /// How much of what was asked for a snapshot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

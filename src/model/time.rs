@@ -58,6 +58,12 @@ impl Time {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Time(self.0.saturating_add(micros).min(MICROS_MAX))
     }
+
+    /// This moment less a duration, not before [`Time::MIN`].
+    pub fn minus(self, duration: Duration) -> Time {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Time(self.0.saturating_sub(micros).max(MICROS_MIN))
+    }
 }
 
 /// A stretch of the calendar in UTC.

@@ -3,10 +3,12 @@
 pub mod compare;
 pub mod forget;
 pub mod gc;
+pub mod good;
 pub mod legacy;
 pub mod monitor;
 pub mod progress;
 pub mod repack;
 pub mod repair;
+pub mod rollout;
 pub mod transfer;
 pub mod verify;

@@ -1,8 +1,8 @@
 //! `repair`: a new store of what can still be read of a damaged one.
 //!
 //! Every snapshot is read by itself and compared with its manifest in the log and with the hashes of
-//! its content. What is proved to be what was stored goes into a new store, with its tags and with
-//! what is kept where; the new store takes the place of the damaged one, which stays beside it under
+//! its content. What is proved to be what was stored goes into a new store, with its tags, with
+//! what is kept where and with the feature flags; the new store takes the place of the damaged one, which stays beside it under
 //! another name.
 //!
 //! **Invariant:** the damaged file stays as it was. Nothing is deleted.
@@ -19,6 +19,7 @@ use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
+use crate::records::{self, flags};
 use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
 
@@ -206,6 +207,10 @@ fn fill(
         for (place, keep) in salvage.retention() {
             tx.set_retention(&place, Some(&keep))?;
         }
+        if let Some(told) = salvage.flags() {
+            flags::take_over(tx, told)?;
+        }
+        records::take_over(salvage.conn(), tx)?;
         let versions = |problems: &[Problem]| -> Vec<Version> {
             problems.iter().filter_map(|problem| problem.version.clone()).collect()
         };

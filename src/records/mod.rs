@@ -8,10 +8,27 @@
 //!
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
+pub mod flags;
+pub mod incidents;
+
+use rusqlite::Connection;
+
 use crate::error::{Corruption, Result};
-use crate::store::View;
+use crate::store::{Transaction, View};
 
 /// Looks for damage to rows of this floor.
-pub(crate) fn check(_view: &View<'_>, _found: &mut dyn FnMut(Corruption)) -> Result<()> {
-    Ok(())
+pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    flags::check(view, found)?;
+    incidents::check(view, found)
+}
+
+/// A damaged store, as well as it can be read, and the one that takes its place.
+pub(crate) struct Taken<'a> {
+    pub(crate) from: &'a Connection,
+    pub(crate) into: &'a Connection,
+}
+
+/// Takes what can be believed of the rows of this floor out of a damaged store.
+pub(crate) fn take_over(from: &Connection, tx: &mut Transaction<'_>) -> Result<()> {
+    tx.records(|records| incidents::take_over(&Taken { from, into: records.conn }))
 }

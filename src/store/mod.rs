@@ -56,6 +56,7 @@ pub use schema::{APPLICATION_ID, SCHEMA};
 pub use sqlite::BUSY_TIMEOUT;
 pub use stage::{LEASE, STAGED_BYTES_MAX, UNCUT_BYTES_MAX};
 pub use stats::Stats;
+pub(crate) use txn::Records;
 pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
@@ -222,6 +223,7 @@ impl Builder {
             last: Mutex::new(Time::MIN),
             salt: AtomicU32::new(0),
             commits: AtomicU64::new(0),
+            beside: AtomicU64::new(0),
         });
         shared.begin()?;
         let repo = Repository {
@@ -603,6 +605,21 @@ impl Repository {
     /// The present moment, as the store's clock tells it.
     pub(crate) fn now(&self) -> Time {
         self.handle.shared.now()
+    }
+
+    /// Whether this thread is within a transaction that writes.
+    pub(crate) fn is_writing_here(&self) -> bool {
+        self.handle.shared.refuse_nested().is_err()
+    }
+
+    /// How often what is kept beside snapshots was changed through this handle and its clones.
+    pub(crate) fn beside(&self) -> u64 {
+        self.handle.shared.beside.load(Ordering::Acquire)
+    }
+
+    /// Says that what is kept beside snapshots was changed.
+    pub(crate) fn changed_beside(&self) {
+        self.handle.shared.beside.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets what is known of chains that were laid anew: the file tells.

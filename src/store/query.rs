@@ -150,6 +150,12 @@ fn add_conditions(conn: &Connection, query: &Query, filter: &mut Filter) -> Resu
     for (key, value) in &query.fields {
         add_field(filter, key, value)?;
     }
+    for key in &query.without {
+        filter.add(
+            "NOT EXISTS (SELECT 1 FROM json_each(snapshot.user_info) WHERE key = ?)",
+            [Sql::Text(key.clone())],
+        );
+    }
     Ok(())
 }
 

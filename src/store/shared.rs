@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) last: Mutex<Time>,
     pub(crate) salt: AtomicU32,
     pub(crate) commits: AtomicU64,
+    /// How often this process changed what is kept beside snapshots.
+    pub(crate) beside: AtomicU64,
 }
 
 impl Shared {

@@ -19,6 +19,10 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_flag;
+#[cfg(feature = "cli")]
+mod cli_incident;
+#[cfg(feature = "cli")]
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
@@ -33,7 +37,12 @@ mod diff;
 mod entries;
 mod exchange;
 mod faults;
+mod flag_capture;
+mod flag_eval;
+mod flags;
 mod image;
+mod incident;
+mod incidents;
 mod input;
 mod large;
 mod legacy;
@@ -72,6 +81,7 @@ mod repair;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;
+mod scraper;
 #[cfg(feature = "chrome")]
 mod secrets;
 mod seed;

@@ -56,7 +56,7 @@ const HOMES: [(&str, &[&str]); 37] = [
     ("terminal_size", &["src/bin/"]),
     ("base64", &["src/capture/", "src/format/har/", "src/format/mhtml.rs"]),
     ("aho_corasick", &["src/capture/redact/"]),
-    ("html5gum", &["src/capture/redact/"]),
+    ("html5gum", &["src/capture/redact/", "src/capture/structure.rs"]),
     ("regex_automata", &["src/capture/redact/"]),
     ("env_logger", &["src/bin/"]),
     ("tiny_http", &["src/bin/tintype/demo"]),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
+pub use crate::incident::args::Incident;
+pub use crate::flag::args::Flag;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -131,6 +133,8 @@ pub enum Command {
     /// Capture web pages: a snapshot for each, in the order given
     #[cfg(feature = "chrome")]
     Capture(Box<Capture>),
+    /// Tell of what a scraper met and did not expect: it is counted, and captured where that is due
+    Incident(Box<Incident>),
     /// Look for damage
     Verify {
         /// Look at the pages of the file only
@@ -165,6 +169,9 @@ pub enum Command {
         #[arg(required = true, value_name = "VERSION")]
         versions: Vec<Selector>,
     },
+    /// Switch features on and off, for some or for all
+    #[command(subcommand)]
+    Flag(Flag),
     /// Say what is kept in a place whenever a snapshot is stored there
     #[command(subcommand)]
     Retention(Retention),
@@ -627,7 +634,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-fn count(text: &str) -> Result<usize, String> {
+pub fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|count| *count > 0)
@@ -655,7 +662,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         })
 }
 
-fn field(text: &str) -> Result<(String, Value), String> {
+pub fn field(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=TEXT or KEY:=JSON is needed")?;
     let (key, value) = match key.strip_suffix(':') {
         Some(key) => {

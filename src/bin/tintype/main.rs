@@ -6,8 +6,10 @@ mod capture;
 #[cfg(feature = "chrome")]
 mod demo;
 mod diff;
+mod flag;
 mod forget;
 mod gc;
+mod incident;
 mod legacy;
 mod metrics;
 mod out;
@@ -81,6 +83,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Diff(args) => diff::diff(&open()?, &args, out),
         #[cfg(feature = "chrome")]
         Command::Capture(args) => capture::capture(&open()?, *args, out),
+        Command::Incident(args) => incident::incident(&open()?, *args, out),
         Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
         Command::Repack => repack::repack(&open()?, out),
         Command::Export(args) => transfer::export(&open()?, &args, out),
@@ -93,6 +96,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Forget(args) => forget::forget(&open()?, args, out),
         Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),
         Command::Retention(what) => retention::retention(&open()?, what, out),
+        Command::Flag(what) => flag::flag(&open()?, what, out),
         Command::Gc { dry_run, now } => gc::gc(&open()?, now, dry_run, out),
         Command::Clear { yes, dry_run } => forget::clear(&open()?, yes, dry_run, out),
         #[cfg(feature = "chrome")]
@@ -208,6 +212,9 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
         Error::NotFound { what: tintype::What::Forgotten, .. } => {
             "see what can be had back with: tintype list --forgotten".into()
+        }
+        Error::NotFound { what: tintype::What::Flag, .. } => {
+            "see all flags with: tintype flag list".into()
         }
         Error::NotFound { .. } => {
             "see what there is with: tintype list, and what was forgotten with: tintype list --forgotten".into()

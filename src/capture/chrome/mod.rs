@@ -17,6 +17,7 @@
 //! sessions  its frames in processes of their own, its workers
 //! bodies    bodies of answers and requests
 //! backfill  what is known of a page that nobody watched
+//! failure   a selector that found nothing in a caller's tab
 //! cdp       the protocol as a trait: calls, events       socket   the one over WebSocket
 //! events    what is kept of them                         (as files: format::console, format::har)
 //! ```
@@ -32,6 +33,7 @@ mod browser;
 mod cdp;
 mod connect;
 mod events;
+mod failure;
 mod guard;
 mod home;
 mod inbox;
@@ -52,6 +54,7 @@ mod watch;
 mod world;
 
 pub use browser::Browser;
+pub use failure::capture_selector_failure;
 /// The crate that starts and drives browsers, in the version whose tabs can be watched.
 pub use headless_chrome;
 pub use options::{BrowserOptions, Cookie, Header, PageOptions, Sandbox, WaitFor};

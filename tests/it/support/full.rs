@@ -4,10 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tintype::ops::gc;
+use tintype::model::incident::Incident;
+use tintype::ops::{gc, rollout};
 use tintype::{
-    ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Repository, Status,
+    ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Recorder, Repository, Status,
 };
+
+use super::script::Script;
 
 /// A store in which every table holds rows.
 pub fn full_store(path: &Path) {
@@ -65,5 +68,13 @@ pub fn full_store(path: &Path) {
     }
     repo.forget(&"version-11".parse().unwrap()).unwrap();
     repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
+    let by = rollout::By::new("ann").because("it is tried out");
+    rollout::set_site_rollout(&repo, "site1", None, Some("12.5".parse().unwrap()), &by).unwrap();
+    // What scrapers met: a group that was captured, and one that was counted.
+    let recorder = Recorder::new(&repo);
+    let met = |selector: &str| Incident::selector_failure(context.clone(), selector);
+    recorder.handle(&mut Script::new(), &met(".price")).unwrap();
+    recorder.count_incident(&met(".name")).unwrap();
+    drop(recorder);
     repo.close().unwrap();
 }
