@@ -266,6 +266,8 @@ pub enum What {
     Staged,
     /// A snapshot that was forgotten and is not purged, by its version.
     Forgotten,
+    /// An alert that is open, by its id.
+    Alert,
 }
 
 impl fmt::Display for What {
@@ -276,6 +278,7 @@ impl fmt::Display for What {
             What::Tag => "tag",
             What::Staged => "staged content",
             What::Forgotten => "forgotten snapshot",
+            What::Alert => "open alert",
         })
     }
 }

@@ -20,6 +20,8 @@ use crate::model::artifact::ArtifactStatus;
 use crate::model::config::{CaptureConfig, FACTS};
 use crate::model::context::Context;
 use crate::model::snapshot::{Draft, Receipt, Status};
+use crate::model::time::Stopwatch;
+use crate::records::metrics;
 use crate::store::Repository;
 
 /// How many captures may be collected and not stored yet. A page is some megabytes.
@@ -48,7 +50,7 @@ struct Saver {
 }
 
 enum Job {
-    Store(Box<Draft>, SyncSender<Result<Receipt>>),
+    Store(Box<Draft>, Stopwatch, SyncSender<Result<Receipt>>),
     Flush(SyncSender<()>),
 }
 
@@ -141,6 +143,7 @@ impl Recorder {
         draft: Draft,
         config: &CaptureConfig,
     ) -> Result<Captured> {
+        let begun = Stopwatch::start();
         let draft = self.draft(page, draft, config)?;
         let status = draft.chosen_status().unwrap_or(Status::Complete);
         let facts = draft.artifacts().iter().find(|artifact| artifact.name().as_str() == FACTS);
@@ -154,8 +157,8 @@ impl Recorder {
             })
             .collect();
         let stored = match config.async_save {
-            true => self.inner.save_soon(draft)?,
-            false => Stored::Already(self.inner.repo.store(draft)?),
+            true => self.inner.save_soon(draft, begun)?,
+            false => Stored::Already(self.store(draft, begun)?),
         };
         Ok(Captured { status, facts: facts.unwrap_or_default(), failures, stored })
     }
@@ -168,7 +171,14 @@ impl Recorder {
         draft: Draft,
         config: &CaptureConfig,
     ) -> Result<Draft> {
-        draft_of(page, draft, config, &self.inner.redactor)
+        let site = draft.context.site_name().to_owned();
+        let drawn = draft_of(page, draft, config, &self.inner.redactor);
+        drawn.inspect_err(|error| metrics::failed(&self.inner.repo, &site, error))
+    }
+
+    /// Stores a [`draft`](Recorder::draft) that was begun then, counting it as a capture.
+    pub fn store(&self, draft: Draft, begun: Stopwatch) -> Result<Receipt> {
+        metrics::store(&self.inner.repo, draft, begun)
     }
 
     /// Waits until everything that was collected is durable.
@@ -197,7 +207,7 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Inner {
-    fn save_soon(&self, draft: Draft) -> Result<Stored> {
+    fn save_soon(&self, draft: Draft, begun: Stopwatch) -> Result<Stored> {
         let queue = {
             let mut saver = locked(&self.saver);
             match &*saver {
@@ -213,7 +223,7 @@ impl Inner {
         let (told, wait) = mpsc::sync_channel(1);
         // Waits where the queue is full: what is collected has a limit.
         queue
-            .send(Job::Store(Box::new(draft), told))
+            .send(Job::Store(Box::new(draft), begun, told))
             .map_err(|_| Error::Database { doing: "storing a capture", source: GONE.into() })?;
         Ok(Stored::Soon(wait))
     }
@@ -235,8 +245,8 @@ impl Inner {
 fn save_all(jobs: &Receiver<Job>, repo: &Repository, failure: &Mutex<Option<Error>>) {
     for job in jobs {
         match job {
-            Job::Store(draft, told) => {
-                let stored = guarded(|| repo.store(*draft)).unwrap_or_else(|_| {
+            Job::Store(draft, begun, told) => {
+                let stored = guarded(|| metrics::store(repo, *draft, begun)).unwrap_or_else(|_| {
                     Err(Error::Database { doing: "storing a capture", source: PANICKED.into() })
                 });
                 if let Err(error) = &stored {

@@ -2,7 +2,7 @@
 //!
 //! Every snapshot is read by itself and compared with its manifest in the log and with the hashes of
 //! its content. What is proved to be what was stored goes into a new store, with its tags and with
-//! what is kept where; the new store takes the place of the damaged one, which stays beside it under
+//! what is kept where, with the metrics and alerts that can be believed; the new store takes the place of the damaged one, which stays beside it under
 //! another name.
 //!
 //! **Invariant:** the damaged file stays as it was. Nothing is deleted.
@@ -19,6 +19,7 @@ use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
+use crate::records;
 use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
 
@@ -206,6 +207,7 @@ fn fill(
         for (place, keep) in salvage.retention() {
             tx.set_retention(&place, Some(&keep))?;
         }
+        tx.records(|new| records::carry(salvage.conn(), new.conn))?;
         let versions = |problems: &[Problem]| -> Vec<Version> {
             problems.iter().filter_map(|problem| problem.version.clone()).collect()
         };

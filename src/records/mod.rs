@@ -8,10 +8,35 @@
 //!
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
-use crate::error::{Corruption, Result};
+pub mod alerts;
+pub mod metrics;
+
+use rusqlite::Connection;
+
+use crate::error::{Corruption, Error, Result};
 use crate::store::View;
 
 /// Looks for damage to rows of this floor.
-pub(crate) fn check(_view: &View<'_>, _found: &mut dyn FnMut(Corruption)) -> Result<()> {
+pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    metrics::check(view, found)?;
+    alerts::check(view, found)
+}
+
+/// Takes rows over from a damaged store into a new one; an error of writing is put into the last.
+type Carry = fn(&Connection, &Connection, &mut Option<Error>) -> Result<()>;
+
+/// Takes over what is observed and can be believed, from a damaged store into a new one.
+pub(crate) fn carry(from: &Connection, to: &Connection) -> Result<()> {
+    let all: [(&str, Carry); 2] = [("metrics", metrics::carry), ("alerts", alerts::carry)];
+    for (what, carry) in all {
+        let mut failed = None;
+        // What comes after what can't be read is lost; what can't be written is no repair.
+        let read = carry(from, to, &mut failed);
+        match (failed, read) {
+            (Some(error), _) => return Err(error),
+            (None, Err(damage)) => log::warn!("{what} are lost: {damage}"),
+            (None, Ok(())) => {}
+        }
+    }
     Ok(())
 }

@@ -385,6 +385,11 @@ impl Salvage {
         Stream { conn: &self.conn, parts: Parts::of(row), part: Vec::new(), given: 0 }
     }
 
+    /// The copy itself, for what is kept beside snapshots.
+    pub(crate) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
     /// What was said about keeping snapshots, as the log tells; where that is broken, as the rows do.
     pub(crate) fn retention(&self) -> Vec<(Place, Keep)> {
         let Some(told) = &self.retention else {

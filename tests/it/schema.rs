@@ -8,7 +8,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tintype::codec::frame::hash;
+use tintype::model::alert::{AlertType, NewAlert, Severity};
+use tintype::model::metric::{Counter, Family};
 use tintype::ops::gc;
+use tintype::ops::monitor::alerts;
+use tintype::records::metrics::Collector;
 use tintype::store::{APPLICATION_ID, SCHEMA};
 use tintype::{ArtifactStatus, Draft, DraftArtifact, Keep, Repository};
 
@@ -145,6 +149,10 @@ fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
     let gone = repo.create(Draft::text("two")).unwrap();
     repo.forget(&gone).unwrap();
     repo.set_retention(&"shop.example/prices".parse().unwrap(), Some(&Keep::last(3))).unwrap();
+    let captures = Counter::new(Family::Captures, &["complete"]).unwrap();
+    Collector::of(&repo).count("shop.example", &captures, 1);
+    let new = NewAlert::new(AlertType::SystemHealth, Severity::Info, "all is well");
+    alerts::raise(&repo, &new).unwrap();
     repo.close().unwrap();
     for view in &views {
         assert_eq!(rows(view), if view == "v_event" { 5 } else { 1 }, "{view}");

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::alert::AlertCommand;
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
+pub use crate::monitor::Monitor;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -155,6 +157,11 @@ pub enum Command {
     Stats,
     /// Tell how captures went: how many, how fast, how whole, and what keeping them costs
     Metrics(Metrics),
+    /// Look at rules, and tell of alerts that fire and that are over
+    Monitor(Monitor),
+    /// List alerts, acknowledge, end and raise them
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// List changes as the log tells of them, the newest first
     Events(Events),
     /// Forget snapshots: those named, or those that rules don't keep
@@ -309,7 +316,8 @@ pub struct List {
 #[derive(Args)]
 #[command(after_help = "Examples:
   tintype metrics --since 2026-01-01
-  tintype metrics --context 'shop.example/*/login' --json")]
+  tintype metrics --context 'shop.example/*/login' --json
+  tintype metrics --prometheus > /var/lib/node_exporter/tintype.prom")]
 pub struct Metrics {
     /// Only captures in contexts like this; * is any value of its part
     #[arg(long, value_name = "PATTERN", default_value_t)]
@@ -320,6 +328,9 @@ pub struct Metrics {
     /// Only taken before
     #[arg(long, value_name = "T")]
     pub until: Option<Time>,
+    /// Print all that was ever counted, as Prometheus reads it
+    #[arg(long, conflicts_with_all = ["context", "since", "until", "json"])]
+    pub prometheus: bool,
 }
 
 #[derive(Args)]
@@ -627,7 +638,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-fn count(text: &str) -> Result<usize, String> {
+pub fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|count| *count > 0)
@@ -655,7 +666,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         })
 }
 
-fn field(text: &str) -> Result<(String, Value), String> {
+pub fn field(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=TEXT or KEY:=JSON is needed")?;
     let (key, value) = match key.strip_suffix(':') {
         Some(key) => {

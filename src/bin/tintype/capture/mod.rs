@@ -31,7 +31,6 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
     // Before a browser is started.
     page.check()?;
     let mut work = Work {
-        repo,
         recorder: Recorder::new(repo),
         config,
         page,
@@ -128,7 +127,6 @@ fn page_options(args: &PageArgs) -> PageOptions {
 
 /// Captures, one after the other.
 struct Work<'a> {
-    repo: &'a Repository,
     recorder: Recorder,
     config: CaptureConfig,
     page: PageOptions,
@@ -186,7 +184,7 @@ impl Work<'_> {
     fn take(&mut self, page: &mut dyn Page, url: &str, watch: Stopwatch) -> Result<(), Failure> {
         let draft = about(Draft::new(), &self.args.about)?;
         let draft = self.recorder.draft(page, draft, &self.config)?;
-        let taken = store(self.repo, draft)?;
+        let taken = store(&self.recorder, draft, watch)?;
         if taken.status == Status::Failed {
             self.failed += 1;
         }
@@ -204,13 +202,13 @@ struct Taken {
     lacks: Vec<String>,
 }
 
-fn store(repo: &Repository, draft: Draft) -> tintype::Result<Taken> {
+fn store(recorder: &Recorder, draft: Draft, begun: Stopwatch) -> tintype::Result<Taken> {
     let status = draft.chosen_status().unwrap_or(Status::Complete);
     let parts: Vec<DraftArtifact> = draft.artifacts().to_vec();
     let facts = parts.iter().find(|part| part.name().as_str() == FACTS);
     let facts: Value =
         facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok()).unwrap_or_default();
-    let receipt = repo.store(draft)?;
+    let receipt = recorder.store(draft, begun)?;
     let kept =
         |part: &DraftArtifact| receipt.artifacts.iter().find(|kept| kept.name == *part.name());
     let ledger = parts
