@@ -268,6 +268,8 @@ pub enum What {
     Forgotten,
     /// An alert that is open, by its id.
     Alert,
+    /// A feature flag.
+    Flag,
 }
 
 impl fmt::Display for What {
@@ -279,6 +281,7 @@ impl fmt::Display for What {
             What::Staged => "staged content",
             What::Forgotten => "forgotten snapshot",
             What::Alert => "open alert",
+            What::Flag => "flag",
         })
     }
 }

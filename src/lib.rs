@@ -73,7 +73,7 @@
 //! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log, [`codec::gzip`] for old content |
 //! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots; what older programs wrote |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
-//! | 4 | [`records`] | what is kept beside snapshots: [`records::metrics`], [`records::alerts`] |
+//! | 4 | [`records`] | what is kept beside snapshots: [`records::flags`], [`records::metrics`], [`records::alerts`] |
 //! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::monitor`], [`ops::legacy`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
 //!
@@ -115,12 +115,14 @@ pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media
 pub use model::config::{CaptureConfig, CaptureMode, Environment, PagePart};
 pub use model::context::{Context, Pattern};
 pub use model::event::{Event, EventKind, EventQuery};
+pub use model::flag::{EvalContext, FlagSet, Rollout, Stage};
 pub use model::id::{ArtifactName, BlobHash, Tag, Version};
 pub use model::keep::{Keep, Reason};
 pub use model::place::Place;
 pub use model::query::{Query, Selector};
 pub use model::snapshot::{DeltaPolicy, Draft, Kept, Receipt, Snapshot, Status};
 pub use model::time::{Clock, SystemClock, Time, Zone};
+pub use records::flags::Flags;
 pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Transaction, View};
 
 /// The examples of the README, as tests.

@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod config;
 pub mod context;
 pub mod event;
+pub mod flag;
 pub mod id;
 pub mod json;
 pub mod keep;

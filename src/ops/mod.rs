@@ -8,5 +8,6 @@ pub mod monitor;
 pub mod progress;
 pub mod repack;
 pub mod repair;
+pub mod rollout;
 pub mod transfer;
 pub mod verify;

@@ -8,6 +8,8 @@
 //! **Invariant:** totals never fall. What is older than [`Thinning`] says is added to coarser rows
 //! before it goes.
 //!
+//! Where the flag `performance_monitoring` is off for a site when its minutes are written, they are not.
+//!
 //! **Invariant:** what it takes is bounded: so many sites, counters of each, and minutes in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +21,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::codec::digest::{Digest, Fields};
 use crate::codec::histogram::Histogram;
 use crate::error::{Corruption, Error, Result};
+use crate::model::flag::EvalContext;
 use crate::model::metric::{Counter, Counters, Family, OTHER, SITES_MAX, Thinning};
 use crate::model::snapshot::{Draft, Receipt, Status};
 use crate::model::time::{Stopwatch, Time};
+use crate::records::flags;
 use crate::store::gather::Gathers;
 use crate::store::sqlite::Doing;
 use crate::store::{Repository, Transaction, View};
@@ -32,6 +36,8 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const SECOND_US: i64 = 1_000_000;
 
+/// The flag that says whether rollups are written.
+const FLAG: &str = "performance_monitoring";
 /// The most rows that wait in memory. Where more come, their counts go to the first of them.
 const WAITING_MAX: usize = 10 * SITES_MAX;
 /// The most rows that become coarser in one transaction.
@@ -286,21 +292,28 @@ fn floor(time: Time, span_s: i64) -> i64 {
     time.micros().div_euclid(span_us) * span_us
 }
 
-/// Adds rows of minutes to those in the file.
+/// Adds rows of minutes to those in the file, but for the sites where the flag for that is off.
 fn write(conn: &Connection, rows: &Rows, sites: &mut BTreeSet<String>) -> Result<()> {
-    if rows.keys().any(|(_, site)| !sites.contains(site)) {
+    if rows.keys().any(|(_, site)| site != OTHER && !sites.contains(site)) {
         let doing = "reading the sites of metrics";
         let mut list = conn.prepare_cached("SELECT DISTINCT site FROM metric").doing(doing)?;
         let found = list.query_map([], |row| row.get(0)).doing(doing)?;
         *sites = found.collect::<rusqlite::Result<_>>().doing(doing)?;
+        sites.remove(OTHER);
     }
+    // Where the flags can't be read, `verify` tells, and counting goes on.
+    let flags = flags::load(conn).map(|(_, flags)| flags).unwrap_or_default();
     for ((minute, site), row) in rows {
+        let asked = EvalContext { site: Some(site), ..EvalContext::default() };
+        if !flags.evaluate(FLAG, &asked).value {
+            continue;
+        }
         // The first sites to come keep their names, so that no series breaks off.
-        let site = match sites.contains(site) || sites.len() < SITES_MAX {
-            true => site.as_str(),
-            false => OTHER,
-        };
-        sites.insert(site.to_owned());
+        let is_named = site != OTHER && (sites.contains(site) || sites.len() < SITES_MAX);
+        let site = if is_named { site.as_str() } else { OTHER };
+        if is_named {
+            sites.insert(site.to_owned());
+        }
         add(conn, &Key { span_s: MINUTE, start_us: *minute, site: site.to_owned() }, row)?;
     }
     Ok(())

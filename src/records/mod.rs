@@ -9,6 +9,7 @@
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
 pub mod alerts;
+pub mod flags;
 pub mod metrics;
 
 use rusqlite::Connection;
@@ -18,6 +19,7 @@ use crate::store::View;
 
 /// Looks for damage to rows of this floor.
 pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
+    flags::check(view, found)?;
     metrics::check(view, found)?;
     alerts::check(view, found)
 }

@@ -226,6 +226,7 @@ impl Builder {
             salt: AtomicU32::new(0),
             commits: AtomicU64::new(0),
             gathered: Gathered::default(),
+            beside: AtomicU64::new(0),
         });
         shared.begin()?;
         let repo = Repository {
@@ -607,6 +608,21 @@ impl Repository {
     /// The present moment, as the store's clock tells it.
     pub(crate) fn now(&self) -> Time {
         self.handle.shared.now()
+    }
+
+    /// Whether this thread is within a transaction that writes.
+    pub(crate) fn is_writing_here(&self) -> bool {
+        self.handle.shared.refuse_nested().is_err()
+    }
+
+    /// How often what is kept beside snapshots was changed through this handle and its clones.
+    pub(crate) fn beside(&self) -> u64 {
+        self.handle.shared.beside.load(Ordering::Acquire)
+    }
+
+    /// Says that what is kept beside snapshots was changed.
+    pub(crate) fn changed_beside(&self) {
+        self.handle.shared.beside.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets what is known of chains that were laid anew: the file tells.

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) commits: AtomicU64,
     /// What gathers beside the store and is written with what others change.
     pub(crate) gathered: Gathered,
+    /// How often this process changed what is kept beside snapshots.
+    pub(crate) beside: AtomicU64,
 }
 
 impl Shared {

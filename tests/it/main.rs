@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
+mod alerts;
 mod aria;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
@@ -22,6 +23,8 @@ mod cli_diff;
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
+#[cfg(feature = "cli")]
+mod cli_monitor;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -50,6 +53,7 @@ mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
 mod mhtml;
+mod metrics;
 mod model;
 #[cfg(feature = "chrome")]
 mod network;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use tintype::model::alert::{AlertType, NewAlert, Severity};
 use tintype::model::metric::{Counter, Counters, Family};
-use tintype::ops::gc;
 use tintype::ops::monitor::alerts;
+use tintype::ops::{gc, rollout};
 use tintype::records::metrics::Collector;
 use tintype::{
     ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Repository, Status,
@@ -84,5 +84,7 @@ pub fn full_store(path: &Path) {
             alerts::resolve(&repo, raised.id).unwrap();
         }
     }
+    let by = rollout::By::new("ann").because("it is tried out");
+    rollout::set_site_rollout(&repo, "site1", None, Some("12.5".parse().unwrap()), &by).unwrap();
     repo.close().unwrap();
 }
