@@ -28,8 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let url = serve(state)?;
         // A page that does not load, or loads in part, gives a snapshot too: it says what it lacks.
         let mut page = browser.open(&url)?;
-        let version =
-            recorder.capture(&mut page, &place, &CaptureConfig::default())?.wait()?.version;
+        let captured = recorder.capture(&mut page, &place, &CaptureConfig::default())?;
+        let Some(receipt) = captured.wait()? else { continue };
+        let version = receipt.version;
         let snapshot = repo.get(&version)?;
         println!("{version} is {}:", snapshot.status.as_str());
         for artifact in &snapshot.artifacts {

@@ -27,6 +27,7 @@
 //!   as [one](Repository::reader).
 //! - A [`Tag`] is put on a snapshot and taken off it. A [`Query`] finds snapshots, a [`Selector`]
 //!   one of them.
+//! - A [flag](FlagSet) says whether something is done, for whom and how far; [`Flags`] asks.
 //! - A snapshot goes in two steps: it is forgotten, by name or by the rules of a [`Keep`], and can be
 //!   had back; later it is purged. What carries the tag `pinned` is not forgotten.
 //! - Each change is an event of the log, which ties it to all events before.
@@ -69,12 +70,12 @@
 //! | floor | module | what it is |
 //! |---|---|---|
 //! | 0 | [`error`] | what can go wrong, in one enum |
-//! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`] |
+//! | 0 | [`model`] | plain values; no I/O, no SQL. Start with [`model::snapshot`]; [`model::flag`] decides what is on |
 //! | 1 | [`codec`] | bytes to bytes: [`codec::frame`] for content, [`codec::png`] for pictures in it, [`codec::chunk`] for large ones, [`codec::digest`] for the log, [`codec::gzip`] for old content |
 //! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; JSON documents of snapshots; what older programs wrote |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
 //! | 4 | [`records`] | what is kept beside snapshots: [`records::flags`], [`records::metrics`], [`records::alerts`] |
-//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::monitor`], [`ops::legacy`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::rollout`], [`ops::monitor`], [`ops::legacy`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a
@@ -109,7 +110,7 @@ pub mod ops;
 
 pub mod capture;
 
-pub use capture::{Captured, Recorder};
+pub use capture::{Captured, Recorder, RecorderOptions};
 pub use error::{Corruption, Error, Result, What};
 pub use model::artifact::{Artifact, ArtifactStatus, DraftArtifact, Staged, media_type_of};
 pub use model::config::{CaptureConfig, CaptureMode, Environment, PagePart};

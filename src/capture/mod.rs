@@ -16,6 +16,7 @@ pub mod address;
 #[cfg(feature = "chrome")]
 pub mod chrome;
 mod draft;
+mod keep;
 mod ledger;
 pub mod legacy;
 mod recorder;
@@ -23,7 +24,7 @@ pub mod redact;
 mod taken;
 
 pub use draft::draft_of;
-pub use recorder::{Captured, Recorder};
+pub use recorder::{Captured, Recorder, RecorderOptions};
 
 /// A page that can be captured.
 ///

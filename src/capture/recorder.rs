@@ -5,13 +5,20 @@
 //!
 //! **Invariant:** what was collected is stored, or an error says why not: to whoever waits for the
 //! [`Captured`], and to [`Recorder::flush`]. Dropping the last recorder waits for what is queued.
+//!
+//! Four flags of the store govern it (see [`model::flag`](crate::model::flag)), asked for each capture:
+//! whether captures are stored, whether in the background, whether the element is kept beside the page,
+//! whether they are written in the old flat layout. That a flag is off is no error: [`Captured::off`]
+//! says so.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 
+use super::keep::{Way, Ways};
 use super::redact::Redactor;
 use super::taken::guarded;
 use super::{Page, draft_of};
@@ -19,8 +26,10 @@ use crate::error::{Error, Result};
 use crate::model::artifact::ArtifactStatus;
 use crate::model::config::{CaptureConfig, FACTS};
 use crate::model::context::Context;
+use crate::model::flag::CONTEXT_AWARE_BUNDLES;
 use crate::model::snapshot::{Draft, Receipt, Status};
 use crate::model::time::Stopwatch;
+use crate::records::flags::Flags;
 use crate::records::metrics;
 use crate::store::Repository;
 
@@ -28,6 +37,16 @@ use crate::store::Repository;
 const QUEUE_MAX: usize = 8;
 /// What the key for redaction is derived for.
 const REDACTION: &str = "tintype 2026-11 tokens in place of secrets";
+
+/// What a recorder is told beside its store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecorderOptions {
+    /// The environment in which it runs, as flags ask for it.
+    pub environment: Option<String>,
+    /// Where captures are written in the old flat layout while the flag `legacy_compatibility` is on:
+    /// `<store>.legacy` unless told. A store in memory has no such place of its own.
+    pub legacy_folder: Option<PathBuf>,
+}
 
 /// Stores captures of pages. Cheap to clone; clones share the queue.
 #[derive(Clone)]
@@ -37,6 +56,7 @@ pub struct Recorder {
 
 struct Inner {
     repo: Repository,
+    ways: Arc<Ways>,
     redactor: Redactor,
     saver: Mutex<Option<Saver>>,
     /// The first error since [`Recorder::flush`] was last called.
@@ -50,7 +70,7 @@ struct Saver {
 }
 
 enum Job {
-    Store(Box<Draft>, Stopwatch, SyncSender<Result<Receipt>>),
+    Store(Box<Draft>, Way, Stopwatch, SyncSender<Result<Option<Receipt>>>),
     Flush(SyncSender<()>),
 }
 
@@ -64,20 +84,24 @@ pub struct Captured {
     pub facts: Value,
     /// What could not be had, and why: artifact and reason.
     pub failures: Vec<(String, String)>,
+    /// The flag that keeps it from being stored, where one does. Where nothing is written in the old
+    /// layout either, the page was not looked at: there are no facts then.
+    pub off: Option<&'static str>,
     stored: Stored,
 }
 
 #[derive(Debug)]
 enum Stored {
-    Already(Receipt),
-    Soon(Receiver<Result<Receipt>>),
+    Already(Option<Receipt>),
+    Soon(Receiver<Result<Option<Receipt>>>),
 }
 
 impl Captured {
-    /// Waits until it is durable, where it is not yet.
+    /// Waits until it is durable, where it is not yet; gives nothing where a flag keeps it from being
+    /// stored, which [`off`](Captured::off) names.
     ///
     /// Fails where it could not be stored.
-    pub fn wait(self) -> Result<Receipt> {
+    pub fn wait(self) -> Result<Option<Receipt>> {
         match self.stored {
             Stored::Already(receipt) => Ok(receipt),
             Stored::Soon(told) => told.recv().unwrap_or_else(|_| {
@@ -94,9 +118,16 @@ const GONE: &str = "the thread that stores captures has ended";
 impl Recorder {
     /// A recorder into this store.
     pub fn new(repo: &Repository) -> Self {
+        Recorder::with(repo, RecorderOptions::default())
+    }
+
+    /// A recorder into this store that is told more.
+    pub fn with(repo: &Repository, options: RecorderOptions) -> Self {
         let redactor = Redactor::new(repo.derived_key(REDACTION));
+        let RecorderOptions { environment, legacy_folder } = options;
         let inner = Inner {
             repo: repo.clone(),
+            ways: Arc::new(Ways::new(repo, environment, legacy_folder)),
             redactor,
             saver: Mutex::new(None),
             failure: Arc::default(),
@@ -107,6 +138,11 @@ impl Recorder {
     /// The store.
     pub fn repository(&self) -> &Repository {
         &self.inner.repo
+    }
+
+    /// The flags of the store.
+    pub fn flags(&self) -> &Flags {
+        &self.inner.ways.flags
     }
 
     /// What redacts with this store's key: the same secret becomes the same token in all of it.
@@ -134,7 +170,9 @@ impl Recorder {
     /// # fn f(recorder: &tintype::Recorder, page: &mut dyn tintype::capture::Page) -> tintype::Result<()> {
     /// use tintype::{CaptureConfig, Draft};
     /// let draft = Draft::new().context("shop.example/login".parse()?).at("2026-11-22".parse()?);
-    /// let version = recorder.capture_as(page, draft, &CaptureConfig::debug())?.wait()?.version;
+    /// let receipt = recorder.capture_as(page, draft, &CaptureConfig::debug())?.wait()?;
+    /// // Nothing where captures are switched off.
+    /// println!("{:?}", receipt.map(|receipt| receipt.version));
     /// # Ok(()) }
     /// ```
     pub fn capture_as(
@@ -144,7 +182,16 @@ impl Recorder {
         config: &CaptureConfig,
     ) -> Result<Captured> {
         let begun = Stopwatch::start();
-        let draft = self.draft(page, draft, config)?;
+        let ways = &self.inner.ways;
+        if let Some(flag) = self.is_off(&draft) {
+            let (status, facts, failures) = (Status::Minimal, Value::Null, Vec::new());
+            let (off, stored) = (Some(flag), Stored::Already(None));
+            return Ok(Captured { status, facts, failures, off, stored });
+        }
+        let way = ways.of(&draft.context);
+        let off = (!way.stored).then_some(CONTEXT_AWARE_BUNDLES);
+        let config = &ways.allowed(&draft.context, config);
+        let draft = self.drawn(page, draft, config)?;
         let status = draft.chosen_status().unwrap_or(Status::Complete);
         let facts = draft.artifacts().iter().find(|artifact| artifact.name().as_str() == FACTS);
         let facts = facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok());
@@ -157,10 +204,10 @@ impl Recorder {
             })
             .collect();
         let stored = match config.async_save {
-            true => self.inner.save_soon(draft, begun)?,
-            false => Stored::Already(self.store(draft, begun)?),
+            true => self.inner.save_soon(draft, way, begun)?,
+            false => Stored::Already(self.inner.keep(draft, way, begun)?),
         };
-        Ok(Captured { status, facts: facts.unwrap_or_default(), failures, stored })
+        Ok(Captured { status, facts: facts.unwrap_or_default(), failures, off, stored })
     }
 
     /// Takes a page as [`capture_as`](Recorder::capture_as) does, and stores nothing: for who has more
@@ -171,14 +218,29 @@ impl Recorder {
         draft: Draft,
         config: &CaptureConfig,
     ) -> Result<Draft> {
+        let config = self.inner.ways.allowed(&draft.context, config);
+        self.drawn(page, draft, &config)
+    }
+
+    fn drawn(&self, page: &mut dyn Page, draft: Draft, config: &CaptureConfig) -> Result<Draft> {
         let site = draft.context.site_name().to_owned();
         let drawn = draft_of(page, draft, config, &self.inner.redactor);
         drawn.inspect_err(|error| metrics::failed(&self.inner.repo, &site, error))
     }
 
-    /// Stores a [`draft`](Recorder::draft) that was begun then, counting it as a capture.
-    pub fn store(&self, draft: Draft, begun: Stopwatch) -> Result<Receipt> {
-        metrics::store(&self.inner.repo, draft, begun)
+    /// Keeps a draft as the flags say, before this returns, and counts it as a capture that was begun
+    /// then: gives nothing where a flag keeps it from being stored.
+    ///
+    /// Fails where it could not be stored.
+    pub fn store(&self, draft: Draft, begun: Stopwatch) -> Result<Option<Receipt>> {
+        let way = self.inner.ways.of(&draft.context);
+        self.inner.keep(draft, way, begun)
+    }
+
+    /// The flag that keeps a draft from being kept in any way, where one does.
+    pub fn is_off(&self, draft: &Draft) -> Option<&'static str> {
+        let way = self.inner.ways.of(&draft.context);
+        (!way.stored && !way.flat).then_some(CONTEXT_AWARE_BUNDLES)
     }
 
     /// Waits until everything that was collected is durable.
@@ -207,7 +269,11 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Inner {
-    fn save_soon(&self, draft: Draft, begun: Stopwatch) -> Result<Stored> {
+    fn keep(&self, draft: Draft, way: Way, begun: Stopwatch) -> Result<Option<Receipt>> {
+        self.ways.keep(&self.repo, draft, way, begun, |error| lacks(&self.failure, &error))
+    }
+
+    fn save_soon(&self, draft: Draft, way: Way, begun: Stopwatch) -> Result<Stored> {
         let queue = {
             let mut saver = locked(&self.saver);
             match &*saver {
@@ -223,17 +289,18 @@ impl Inner {
         let (told, wait) = mpsc::sync_channel(1);
         // Waits where the queue is full: what is collected has a limit.
         queue
-            .send(Job::Store(Box::new(draft), begun, told))
+            .send(Job::Store(Box::new(draft), way, begun, told))
             .map_err(|_| Error::Database { doing: "storing a capture", source: GONE.into() })?;
         Ok(Stored::Soon(wait))
     }
 
     fn start(&self) -> Result<Saver> {
         let (queue, jobs) = mpsc::sync_channel(QUEUE_MAX);
-        let (repo, failure) = (self.repo.clone(), Arc::clone(&self.failure));
+        let (repo, ways) = (self.repo.clone(), Arc::clone(&self.ways));
+        let failure = Arc::clone(&self.failure);
         let thread = thread::Builder::new()
             .name("tintype-saver".to_owned())
-            .spawn(move || save_all(&jobs, &repo, &failure))
+            .spawn(move || save_all(&jobs, &repo, &ways, &failure))
             .map_err(|source| Error::Database {
                 doing: "starting the thread that stores captures",
                 source: Box::new(source),
@@ -242,11 +309,19 @@ impl Inner {
     }
 }
 
-fn save_all(jobs: &Receiver<Job>, repo: &Repository, failure: &Mutex<Option<Error>>) {
+/// Puts on record that a capture was stored, and could not be written in the old layout.
+fn lacks(failure: &Mutex<Option<Error>>, error: &Error) {
+    log::error!("capture: it is stored, and not written in the old layout: {error}");
+    locked(failure).get_or_insert_with(|| error.again());
+}
+
+fn save_all(jobs: &Receiver<Job>, repo: &Repository, ways: &Ways, failure: &Mutex<Option<Error>>) {
     for job in jobs {
         match job {
-            Job::Store(draft, begun, told) => {
-                let stored = guarded(|| metrics::store(repo, *draft, begun)).unwrap_or_else(|_| {
+            Job::Store(draft, way, begun, told) => {
+                let lacking = |error| lacks(failure, &error);
+                let keep = || ways.keep(repo, *draft, way, begun, lacking);
+                let stored = guarded(keep).unwrap_or_else(|_| {
                     Err(Error::Database { doing: "storing a capture", source: PANICKED.into() })
                 });
                 if let Err(error) = &stored {

@@ -1,8 +1,9 @@
 //! `repair`: a new store of what can still be read of a damaged one.
 //!
 //! Every snapshot is read by itself and compared with its manifest in the log and with the hashes of
-//! its content. What is proved to be what was stored goes into a new store, with its tags and with
-//! what is kept where, with the metrics and alerts that can be believed; the new store takes the place of the damaged one, which stays beside it under
+//! its content. What is proved to be what was stored goes into a new store, with its tags, with
+//! what is kept where, with the feature flags, and with the metrics and alerts that can be believed; the
+//! new store takes the place of the damaged one, which stays beside it under
 //! another name.
 //!
 //! **Invariant:** the damaged file stays as it was. Nothing is deleted.
@@ -19,7 +20,7 @@ use crate::model::id::{Tag, Version};
 use crate::model::time::{Clock, SystemClock};
 use crate::ops::progress::Progress;
 use crate::ops::verify::{self, Depth, Problem, ProblemKind};
-use crate::records;
+use crate::records::{self, flags};
 use crate::store::salvage::{self, Copied, Remains, Salvage, Salvaged};
 use crate::store::{Builder, Repository, replace};
 
@@ -208,6 +209,9 @@ fn fill(
             tx.set_retention(&place, Some(&keep))?;
         }
         tx.records(|new| records::carry(salvage.conn(), new.conn))?;
+        if let Some(told) = salvage.flags() {
+            flags::take_over(tx, told)?;
+        }
         let versions = |problems: &[Problem]| -> Vec<Version> {
             problems.iter().filter_map(|problem| problem.version.clone()).collect()
         };

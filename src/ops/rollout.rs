@@ -15,10 +15,10 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::model::flag::{Emergency, Flag, Rollout, Stage, Target};
 use crate::model::time::Time;
-use crate::records::flags::{self, FlagChange, Order, Past};
+use crate::records::flags::{self, Order, Past};
 use crate::store::Repository;
 
-pub use crate::records::flags::{all, history};
+pub use crate::records::flags::{FlagChange, all, history};
 
 /// Who changes flags, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,6 +25,8 @@ use crate::store::{Repository, Transaction, View};
 /// How often it is looked whether another process changed the flags. Looking reads one row, which takes
 /// some microseconds.
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// When to look again where the flags could not be read: each time it is logged.
+const LOOK_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Asks the flags of a store. Cheap to clone; clones share what they know.
 ///
@@ -114,9 +116,14 @@ impl Flags {
 
     fn look_if_due(&self) {
         let inner = &self.inner;
-        if inner.seen.load(Ordering::Acquire) != inner.repo.beside() {
+        let has_changed = || inner.seen.load(Ordering::Acquire) != inner.repo.beside();
+        if has_changed() {
             // What this process changed is seen by whoever asks after it did.
-            return self.look();
+            let looking = locked(&inner.looking);
+            if has_changed() {
+                self.look_holding(looking);
+            }
+            return;
         }
         let look_at = inner.look_at.load(Ordering::Relaxed);
         if micros(inner.watch.elapsed()) >= look_at
@@ -129,8 +136,8 @@ impl Flags {
 
     fn look_holding(&self, _looking: MutexGuard<'_, ()>) {
         let inner = &self.inner;
-        // Within a transaction of its own a thread would wait for itself, in memory at least.
-        if inner.repo.is_writing_here() {
+        // In memory a thread would wait for itself within a transaction of its own.
+        if !inner.repo.in_file() && inner.repo.is_writing_here() {
             return;
         }
         let beside = inner.repo.beside();
@@ -140,19 +147,20 @@ impl Flags {
             let seq = seq(view.conn)?;
             if seq == held && !first { Ok(None) } else { load(view.conn).map(Some) }
         });
-        match looked {
-            Ok(None) => {}
+        let wait = match looked {
+            Ok(None) => LOOK_EVERY,
             Ok(Some((seq, set))) => {
                 let mut held = inner.held.write().unwrap_or_else(PoisonError::into_inner);
                 *held = Held { set: Arc::new(set), seq };
+                LOOK_EVERY
             }
             Err(error) => {
                 log::warn!("flags: they can't be read, and stay as they were: {error}");
+                LOOK_AFTER_FAILURE
             }
-        }
+        };
         inner.seen.store(beside, Ordering::Release);
-        let next = inner.watch.elapsed().saturating_add(LOOK_EVERY);
-        inner.look_at.store(micros(next), Ordering::Relaxed);
+        inner.look_at.store(micros(inner.watch.elapsed() + wait), Ordering::Relaxed);
     }
 }
 
@@ -208,6 +216,9 @@ pub struct FlagChange {
 /// Fails with `Corrupt` where the log does not tell of one.
 pub fn history(repo: &Repository, flag: Option<&str>, limit: usize) -> Result<Vec<FlagChange>> {
     repo.read(|view| {
+        let (_, set) = load(view.conn)?;
+        // Under another name of it, too.
+        let flag = flag.map(|name| set.find(name).map_or(name, |(name, _)| name));
         let mut found = Vec::new();
         for change in changes(view.conn)? {
             if found.len() >= limit {
@@ -217,7 +228,8 @@ pub fn history(repo: &Repository, flag: Option<&str>, limit: usize) -> Result<Ve
             let touches = |flag: &str| {
                 let path = format!("/flags/{flag}");
                 let within = |key: &String| {
-                    key.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    key.strip_prefix(&path)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
                 change.flag.as_deref() == Some(flag) || change.after.keys().any(within)
             };
@@ -385,7 +397,8 @@ impl Told {
     /// The set as it was afterwards.
     fn set(mut self) -> Result<FlagSet> {
         serde_json::from_value(self.detail["set"].take()).map_err(|error| {
-            Corruption::of_store(format!("event {} tells no set of flags: {error}", self.seq)).into()
+            Corruption::of_store(format!("event {} tells no set of flags: {error}", self.seq))
+                .into()
         })
     }
 
@@ -449,9 +462,7 @@ pub(super) fn load(conn: &Connection) -> Result<(Option<i64>, FlagSet)> {
 
 fn row(conn: &Connection) -> Result<Option<(Option<i64>, String)>> {
     conn.prepare_cached("SELECT event_seq, document FROM flag_set WHERE id = 1")
-        .and_then(|mut find| {
-            find.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
+        .and_then(|mut find| find.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
         .doing("reading flags")
 }
 

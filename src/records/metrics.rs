@@ -118,19 +118,36 @@ impl Collector {
 }
 
 /// Stores the draft of a capture, and counts what it came to: how it went, what became of its artifacts,
-/// and how long it took since `begun` until it was durable.
-pub(crate) fn store(repo: &Repository, draft: Draft, begun: Stopwatch) -> Result<Receipt> {
+/// and how long it took since `begun` until it was durable. `split` are flags that are on for some
+/// captures only, and what they said of this one.
+pub(crate) fn store(
+    repo: &Repository,
+    draft: Draft,
+    split: &[(&str, bool)],
+    begun: Stopwatch,
+) -> Result<Receipt> {
     let site = draft.context.site_name().to_owned();
-    let mut tally = Tally::of(&draft);
+    let status = draft.chosen_status().unwrap_or(Status::Complete);
+    let mut tally = Tally::default();
+    tally.add(Family::Captures, &[status.as_str()], 1);
+    for artifact in draft.artifacts() {
+        tally.add(Family::Artifacts, &[artifact.status().as_str()], 1);
+    }
     let stored = repo.store(draft);
     match &stored {
-        Ok(receipt) => {
-            tally.add_receipt(receipt);
-            let took = Some(begun.elapsed());
-            Collector::of(repo).count_all(&site, &tally.counters, took);
+        Ok(receipt) => tally.add_receipt(receipt),
+        Err(error) => {
+            tally = Tally::default();
+            tally.add(Family::Errors, &[error.kind()], 1);
         }
-        Err(error) => failed(repo, &site, error),
     }
+    let outcome = if stored.is_ok() && status != Status::Failed { "ok" } else { "failed" };
+    for (flag, is_on) in split {
+        let group = if *is_on { "on" } else { "off" };
+        tally.add(Family::Cohorts, &[flag, group, outcome], 1);
+    }
+    let took = stored.is_ok().then(|| begun.elapsed());
+    Collector::of(repo).count_all(&site, &tally.counters, took);
     stored
 }
 
@@ -142,21 +159,12 @@ pub(crate) fn failed(repo: &Repository, site: &str, error: &Error) {
 }
 
 /// What there is to count of a capture.
+#[derive(Default)]
 struct Tally {
     counters: Counters,
 }
 
 impl Tally {
-    fn of(draft: &Draft) -> Self {
-        let mut tally = Tally { counters: Counters::default() };
-        let status = draft.chosen_status().unwrap_or(Status::Complete);
-        tally.add(Family::Captures, &[status.as_str()], 1);
-        for artifact in draft.artifacts() {
-            tally.add(Family::Artifacts, &[artifact.status().as_str()], 1);
-        }
-        tally
-    }
-
     fn add_receipt(&mut self, receipt: &Receipt) {
         for kept in &receipt.artifacts {
             let saved = kept.bytes.saturating_sub(kept.stored);

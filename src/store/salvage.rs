@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::codec::digest::Digest;
+use crate::codec::digest::{Digest, Fields};
 use crate::error::{Corruption, Error, Result};
 use crate::model::artifact::{ArtifactStatus, Given};
 use crate::model::id::{Tag, Version};
@@ -48,6 +48,8 @@ pub(crate) struct Salvage {
     forgotten: HashSet<i64>,
     /// What it tells of what is kept where, where all of it can be read.
     retention: Option<HashMap<String, String>>,
+    /// What the last event of the feature flags tells that can be believed.
+    flags: Option<Value>,
     _copied: Copied,
 }
 
@@ -140,6 +142,7 @@ impl Salvage {
             tags: None,
             forgotten: HashSet::new(),
             retention: None,
+            flags: None,
             _copied: copied,
         };
         salvage.read_log();
@@ -219,6 +222,12 @@ impl Salvage {
                     match detail["keep"].as_str() {
                         Some(keep) => drop(kept.insert(place, keep.to_owned())),
                         None => drop(kept.remove(&place)),
+                    }
+                }
+                (Some(Kind::Flag), _) => {
+                    let told = Fields::new().text_or_none(event.detail.as_deref()).digest();
+                    if fits && told == event.digest {
+                        self.flags = Some(detail["set"].clone());
                     }
                 }
                 _ => {}
@@ -388,6 +397,11 @@ impl Salvage {
     /// The copy itself, for what is kept beside snapshots.
     pub(crate) fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    /// The feature flags as the log tells of them, where it does.
+    pub(crate) fn flags(&self) -> Option<&Value> {
+        self.flags.as_ref()
     }
 
     /// What was said about keeping snapshots, as the log tells; where that is broken, as the rows do.

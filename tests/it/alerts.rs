@@ -11,9 +11,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tintype::model::alert::{
-    AlertId, AlertState, AlertType, Cohort, Condition, Life, NewAlert, Phase, Rule, Severity,
+    AlertId, AlertState, AlertType, Condition, Life, NewAlert, Phase, Rule, Severity,
     Timing, flag_gap,
 };
+use tintype::model::flag::Group;
 use tintype::model::metric::{Counter, Counters, Family};
 use tintype::ops::monitor::{Monitor, Notice, alerts, evaluate, shipped_rules};
 use tintype::ops::verify::{Depth, verify};
@@ -392,7 +393,7 @@ fn slow_captures_error_rates_and_flags_are_seen() {
 
 #[test]
 fn a_flag_is_judged_by_enough_captures_only() {
-    let cohort = |captures, failed| Cohort { captures, failed };
+    let cohort = |total, failed| Group { total, failed };
     assert_eq!(flag_gap(cohort(50, 5), cohort(50, 0), 50), Some(0.1));
     assert_eq!(flag_gap(cohort(50, 0), cohort(100, 50), 50), Some(-0.5));
     assert_eq!(flag_gap(cohort(49, 49), cohort(50, 0), 50), None);

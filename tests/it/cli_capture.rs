@@ -255,3 +255,26 @@ fn metrics_tell_of_the_captures() {
     assert!(words.contains("50.0 % complete or partial"), "{words}");
     shell.run("metrics --since yesterday").failed(2, "yesterday");
 }
+
+#[test]
+fn a_capture_that_a_flag_keeps_from_being_stored_is_told_and_no_failure() {
+    let (shell, site) = (Shell::new(), site());
+    shell.done("flag emergency-disable --by ann");
+    let run = shell.run(&format!("capture {}", site.url("/")));
+    assert_eq!((run.code, run.text().as_str()), (0, ""), "{}", run.err);
+    assert!(run.err.contains("the flag context_aware_bundles is off"), "{}", run.err);
+    let told = one(&shell, &[&site.url("/")]);
+    assert_eq!((&told["version"], &told["off"]), (&Value::Null, &json!("context_aware_bundles")));
+    assert!(!shell.path("tintype.db.legacy").exists());
+    shell.done("flag emergency-legacy --by ann");
+    let told = one(&shell, &[&site.url("/")]);
+    assert_eq!((&told["version"], &told["status"]), (&Value::Null, &json!("complete")));
+    assert!(shell.path("tintype.db.legacy/html").read_dir().unwrap().next().is_some());
+    assert_eq!(shell.json("stats")[0]["snapshots"], 0);
+    shell.done("flag emergency-release --by ann");
+    assert!(one(&shell, &[&site.url("/")])["version"].is_string());
+    // The preset is that of an environment.
+    shell.done("flag stage internal_testing");
+    assert!(one(&shell, &[&site.url("/"), "--preset", "testing"])["version"].is_string());
+    assert!(one(&shell, &[&site.url("/"), "--preset", "production"])["version"].is_null());
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::full::full_store;
 use serde_json::json;
+use tintype::ops::rollout;
 use tintype::ops::verify::{self, Depth};
 use tintype::{Draft, Error, EventQuery, Query, Repository};
 
@@ -29,7 +30,7 @@ fn answers(repo: &Repository) -> tintype::Result<String> {
     }
     let forgotten = repo.find(&Query::all().forgotten())?;
     let events = repo.events(&EventQuery { limit: 1_000, ..EventQuery::default() })?;
-    all += &json!([forgotten, events, repo.retention()?]).to_string();
+    all += &json!([forgotten, events, repo.retention()?, rollout::all(repo)?]).to_string();
     let stats = repo.stats()?;
     all += &format!("{:?} {stats:?}", repo.tags()?);
     Ok(all)

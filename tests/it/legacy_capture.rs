@@ -19,7 +19,7 @@ fn a_call_without_parameters_captures_the_whole_page_of_an_unknown_place() {
     let manager = LegacySnapshotManager::new(&repo);
     let take = || {
         let captured = manager.capture_snapshot(&mut Script::new(), &LegacyParams::default());
-        repo.get(&captured.unwrap().wait().unwrap().version).unwrap()
+        repo.get(&captured.unwrap().wait().unwrap().unwrap().version).unwrap()
     };
     let (one, other) = (take(), take());
     assert_eq!(one.context.place(), ["unknown", "unknown", "unknown", "-"]);
@@ -49,7 +49,7 @@ fn parameters_by_name_mean_what_they_did() {
     };
     let recorder = Recorder::new(&repo);
     let captured = capture_snapshot(&recorder, &mut Script::new(), &params).unwrap();
-    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
     assert_eq!(snapshot.context.to_string(), "shop.example/unknown/unknown/s 1/extract");
     assert_eq!(snapshot.user_info["ticket"], 7);
     assert!(!snapshot.user_info.contains_key("selector"));

@@ -20,6 +20,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_flag;
+#[cfg(feature = "cli")]
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
@@ -36,6 +38,9 @@ mod diff;
 mod entries;
 mod exchange;
 mod faults;
+mod flag_capture;
+mod flag_eval;
+mod flags;
 mod image;
 mod input;
 mod large;

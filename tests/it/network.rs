@@ -730,7 +730,7 @@ fn an_exported_har_has_its_bodies_inside() {
     let recorder = Recorder::new(&repo);
     let context = "shop.example/login".parse().unwrap();
     let captured = recorder.capture(&mut page, &context, &config).unwrap();
-    let version: Version = captured.wait().unwrap().version;
+    let version: Version = captured.wait().unwrap().unwrap().version;
     let path = folder.path().join("out.har");
     transfer::export_har(&repo, &version, &path).unwrap();
     let har: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

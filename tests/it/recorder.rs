@@ -136,7 +136,7 @@ fn a_capture_is_a_snapshot_of_its_place_with_its_facts_and_its_configuration() {
     let captured = recorder.capture(&mut Script::new(), &place(), &config).unwrap();
     assert_eq!(captured.status, Status::Complete);
     assert!(captured.failures.is_empty());
-    let receipt = captured.wait().unwrap();
+    let receipt = captured.wait().unwrap().unwrap();
     let snapshot = repo.get(&receipt.version).unwrap();
     assert_eq!(snapshot.context, place());
     assert_eq!(snapshot.status, Status::Complete);
@@ -159,7 +159,7 @@ fn a_capture_may_say_when_it_was_taken_and_what_is_known_of_it() {
         .info("run", 7);
     let mut page = Script::new();
     let captured = Recorder::new(&repo).capture_as(&mut page, draft, &at_once()).unwrap();
-    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
     assert_eq!(snapshot.created_at.to_string(), "2020-02-02T02:02:02.000000Z");
     assert_eq!(snapshot.tags[0].as_str(), "broken");
     assert_eq!(snapshot.description.as_deref(), Some("the price is gone"));
@@ -176,7 +176,7 @@ fn saved_soon_a_ticket_tells_the_version_and_flush_waits_for_all() {
     recorder.flush().unwrap();
     assert_eq!(repo.stats().unwrap().snapshots, 20);
     let versions: Vec<_> =
-        captured.into_iter().map(|captured| captured.wait().unwrap().version).collect();
+        captured.into_iter().map(|captured| captured.wait().unwrap().unwrap().version).collect();
     let mut stored = repo.versions().unwrap();
     stored.sort();
     assert!(versions.iter().all(|version| stored.contains(version)));
@@ -219,7 +219,7 @@ fn without_deduplication_each_capture_stands_alone() {
     let mut depth_of = |number: u32, dedup: bool| {
         config.deduplication_enabled = dedup;
         let captured = recorder.capture(&mut page(number), &place(), &config).unwrap();
-        let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+        let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
         snapshot.artifact("page.html").unwrap().depth
     };
     assert_eq!(depth_of(1, true), 0);
@@ -240,7 +240,7 @@ fn what_failed_is_listed_and_the_rest_is_stored() {
         ("full.png".to_owned(), "the page crashed".to_owned()),
     ];
     assert_eq!(captured.failures, wanted);
-    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
     assert_eq!(snapshot.artifact("aria.yml").unwrap().status, ArtifactStatus::Redacted);
     assert_eq!(snapshot.artifact("page.html").unwrap().status, ArtifactStatus::Stored);
 }
@@ -268,7 +268,7 @@ fn what_a_page_makes_up_costs_nothing_else() {
     let config = CaptureConfig::debug();
     let captured = Recorder::new(&repo).capture(&mut page, &place(), &config).unwrap();
     assert_eq!(captured.status, Status::Partial);
-    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
     let body = snapshot.artifact("body-1").unwrap();
     assert_eq!((body.media_type.as_str(), body.bytes), ("application/octet-stream", 1));
     assert!(snapshot.artifact("text.txt").unwrap().hash.is_some());
@@ -282,7 +282,7 @@ fn a_page_that_did_not_load_is_stored_as_evidence() {
     let mut page = Script::new().load(Load::Failed);
     let captured = Recorder::new(&repo).capture(&mut page, &place(), &at_once()).unwrap();
     assert_eq!(captured.status, Status::Failed);
-    let snapshot = repo.get(&captured.wait().unwrap().version).unwrap();
+    let snapshot = repo.get(&captured.wait().unwrap().unwrap().version).unwrap();
     assert_eq!(snapshot.status, Status::Failed);
     assert_eq!(snapshot.description.as_deref(), Some("net::ERR_SCRIPTED"));
 }
@@ -663,7 +663,10 @@ mod chromium {
                 let repo = Repository::in_memory().unwrap();
                 let captured =
                     Recorder::new(&repo).capture(&mut page, &place(), &at_once()).unwrap();
-                assert_eq!(repo.get(&captured.wait().unwrap().version).unwrap().context, place());
+                assert_eq!(
+                    repo.get(&captured.wait().unwrap().unwrap().version).unwrap().context,
+                    place()
+                );
             }
         }
     }

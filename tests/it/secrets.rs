@@ -286,7 +286,7 @@ fn found(path: &Path, redact: bool, planted: &[Planted], url: &str) -> Vec<(Kind
     assert_ne!(captured.status, Status::Failed, "{:#}", captured.facts);
     let waits = captured.facts["waits"].as_array().unwrap();
     assert_eq!(waits.last().unwrap()["met"], true, "{:#}", captured.facts);
-    let version = captured.wait().unwrap().version;
+    let version = captured.wait().unwrap().unwrap().version;
 
     let mut texts: Vec<(String, String)> = Vec::new();
     let snapshot = repo.get(&version).unwrap();

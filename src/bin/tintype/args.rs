@@ -6,6 +6,7 @@ use std::time::Duration;
 pub use crate::alert::AlertCommand;
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
+pub use crate::flag::args::Flag;
 pub use crate::monitor::Monitor;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
@@ -172,6 +173,9 @@ pub enum Command {
         #[arg(required = true, value_name = "VERSION")]
         versions: Vec<Selector>,
     },
+    /// Switch features on and off, for some or for all
+    #[command(subcommand)]
+    Flag(Flag),
     /// Say what is kept in a place whenever a snapshot is stored there
     #[command(subcommand)]
     Retention(Retention),

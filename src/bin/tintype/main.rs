@@ -7,6 +7,7 @@ mod capture;
 #[cfg(feature = "chrome")]
 mod demo;
 mod diff;
+mod flag;
 mod forget;
 mod gc;
 mod legacy;
@@ -97,6 +98,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Forget(args) => forget::forget(&open()?, args, out),
         Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),
         Command::Retention(what) => retention::retention(&open()?, what, out),
+        Command::Flag(what) => flag::flag(&open()?, what, out),
         Command::Gc { dry_run, now } => gc::gc(&open()?, now, dry_run, out),
         Command::Clear { yes, dry_run } => forget::clear(&open()?, yes, dry_run, out),
         #[cfg(feature = "chrome")]
@@ -215,6 +217,9 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         }
         Error::NotFound { what: tintype::What::Alert, .. } => {
             "see what is open with: tintype alert list".into()
+        }
+        Error::NotFound { what: tintype::What::Flag, .. } => {
+            "see all flags with: tintype flag list".into()
         }
         Error::NotFound { .. } => {
             "see what there is with: tintype list, and what was forgotten with: tintype list --forgotten".into()

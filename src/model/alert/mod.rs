@@ -25,7 +25,7 @@ use crate::model::time::Time;
 
 pub use life::{Condition, Life, Phase, Timing};
 pub use rule::{
-    Cohort, Comparison, Looked, Measure, OVER_MAX, Readings, Rule, Scope, Tally, flag_gap,
+    Comparison, Looked, Measure, OVER_MAX, Readings, Rule, Scope, Tally, flag_gap,
 };
 
 /// The name of alerts that were raised by hand.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{AlertType, Condition, Severity, Timing};
 use crate::error::{Error, Result};
+use crate::model::flag::Group;
 use crate::model::metric::{Counters, Family};
 
 /// The longest that a rule looks back.
@@ -285,7 +286,7 @@ pub struct Readings {
     /// Captures of each site.
     pub sites: BTreeMap<String, Tally>,
     /// For each flag, the captures where it was on and where it was off.
-    pub flags: BTreeMap<String, (Cohort, Cohort)>,
+    pub flags: BTreeMap<String, (Group, Group)>,
     /// Bytes that are free on the disk of the store; nothing where that can't be told.
     pub free_bytes: Option<u64>,
     /// Bytes of that disk.
@@ -332,21 +333,9 @@ impl Tally {
     }
 }
 
-/// The captures that a flag had the same answer for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cohort {
-    /// How many there were.
-    pub captures: u64,
-    /// How many of them failed.
-    pub failed: u64,
-}
-
 /// By how much captures fail more often where a flag is on: the share of failures there less the share
 /// where it is off. Nothing where either group has fewer captures than `samples_min`, or none.
-pub fn flag_gap(on: Cohort, off: Cohort, samples_min: u64) -> Option<f64> {
-    let share = |group: Cohort| {
-        let is_enough = group.captures >= samples_min.max(1);
-        is_enough.then(|| group.failed.min(group.captures) as f64 / group.captures as f64)
-    };
+pub fn flag_gap(on: Group, off: Group, samples_min: u64) -> Option<f64> {
+    let share = |group: Group| group.failure_rate().filter(|_| group.total >= samples_min);
     Some(share(on)? - share(off)?)
 }

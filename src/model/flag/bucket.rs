@@ -10,7 +10,8 @@ pub const BUCKETS: u32 = 100_000;
 
 /// MurmurHash3, 32 bits, for x86, of some bytes in several parts.
 pub fn murmur3_x86_32(parts: &[&[u8]], seed: u32) -> u32 {
-    let mixed = |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+    let mixed =
+        |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     let (mut hash, mut word, mut length) = (seed, 0_u32, 0_usize);
     for byte in parts.iter().copied().flatten() {
         word |= u32::from(*byte) << (8 * (length & 3));

@@ -90,15 +90,10 @@ impl FlagSet {
     /// Says on what a flag depends.
     ///
     /// Fails with `NotFound` where one of the flags is not there.
-    pub fn depend<'n>(
-        &mut self,
-        name: &str,
-        on: impl IntoIterator<Item = &'n str>,
-    ) -> Result<()> {
+    pub fn depend<'n>(&mut self, name: &str, on: impl IntoIterator<Item = &'n str>) -> Result<()> {
         let mut needed = std::collections::BTreeSet::new();
         for other in on {
-            let (other, _) =
-                self.find(other).ok_or_else(|| Error::not_found(What::Flag, other))?;
+            let (other, _) = self.find(other).ok_or_else(|| Error::not_found(What::Flag, other))?;
             needed.insert(other.to_owned());
         }
         self.flag_mut(name)?.dependencies = needed;
@@ -132,7 +127,8 @@ impl FlagSet {
     /// How far something is rolled out; nothing where it is not on. Of a site of which nothing is said
     /// that is as far as the flag which is rolled out least.
     fn in_force(&self, target: &Target) -> Option<Rollout> {
-        let of_flag = |name: &str| self.find(name).map(|(_, flag)| flag).filter(|flag| flag.enabled);
+        let of_flag =
+            |name: &str| self.find(name).map(|(_, flag)| flag).filter(|flag| flag.enabled);
         let rollout = match target {
             Target::Flag(name) => of_flag(name)?.rollout,
             Target::FlagOnSite(name, site) => {
@@ -190,8 +186,7 @@ impl FlagSet {
             })
             .collect();
         let environment = self.settings.default_environment.take();
-        self.settings.default_environment =
-            environment.map(|it| environment_name(&it).to_owned());
+        self.settings.default_environment = environment.map(|it| environment_name(&it).to_owned());
         self
     }
 }

@@ -176,9 +176,7 @@ impl FlagSet {
         steps.pass("flag", || name.to_owned());
         match (&self.emergency, name == LEGACY_COMPATIBILITY) {
             (Some(switch), true) if switch.legacy => {
-                steps.decide("emergency", || {
-                    format!("{} put it on at {}", switch.by, switch.at)
-                });
+                steps.decide("emergency", || format!("{} put it on at {}", switch.by, switch.at));
                 return Evaluation::new(true, FlagReason::Static);
             }
             (Some(_), true) => steps.pass("emergency", || "it is not touched by it".into()),

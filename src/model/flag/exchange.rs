@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    Flag, FlagSet, Rollout, SET_BYTES_MAX, Settings, Stage, environment_name, flag_name,
-};
+use super::{Flag, FlagSet, Rollout, SET_BYTES_MAX, Settings, Stage, environment_name, flag_name};
 use crate::error::{Error, Result};
 use crate::model::time::Time;
 
-/// What an exported document begins with, so that it is known for what it is.
+/// What an exported document says that it is.
 const FORM: &str = "tintype flags 1";
 
 /// Our own form. The emergency switch is no part of it: what is imported neither throws nor releases
@@ -23,8 +21,8 @@ const FORM: &str = "tintype flags 1";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Own {
-    form: String,
     flags: BTreeMap<String, Flag>,
+    form: String,
     settings: Settings,
     #[serde(default)]
     sites: BTreeMap<String, Rollout>,
@@ -60,8 +58,8 @@ impl FlagSet {
     /// The set as JSON, its names in order: the same set is always the same text.
     pub fn to_json(&self) -> String {
         let own = Own {
-            form: FORM.to_owned(),
             flags: self.flags.clone(),
+            form: FORM.to_owned(),
             settings: self.settings.clone(),
             sites: self.sites.clone(),
             stage: self.stage,

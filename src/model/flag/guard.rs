@@ -47,6 +47,7 @@ pub fn anomaly(on: Group, off: Group, points_max: Rollout) -> Option<Anomaly> {
     let (m, n) = (wide(on.total), wide(off.total));
     let (x, y) = (wide(on.failed).min(m), wide(off.failed).min(n));
     let all = u128::from(BUCKETS);
-    let exceeds = x * n > y * m && x * n * all >= y * m * all + u128::from(points_max.buckets()) * m * n;
+    let exceeds =
+        x * n > y * m && x * n * all >= y * m * all + u128::from(points_max.buckets()) * m * n;
     exceeds.then_some(Anomaly { on_rate, off_rate, points: (on_rate - off_rate) * 100.0 })
 }

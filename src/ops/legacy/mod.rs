@@ -35,7 +35,7 @@ use crate::ops::legacy::found::{Found, Kind};
 pub use crate::ops::legacy::import::{Options, apply};
 pub use crate::ops::legacy::look::{Candidates, Look};
 pub use crate::ops::legacy::plan::Plan;
-pub use crate::ops::legacy::report::{Outcome, Report};
+pub use crate::ops::legacy::report::{Counts, Outcome, Report};
 pub use crate::ops::legacy::scan::{Scan, scan};
 pub use crate::ops::legacy::verify::{Verified, verify};
 use crate::ops::progress::Progress;

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::{disk, summary};
 use crate::error::{Error, Result};
 use crate::model::alert::{
-    Alert, AlertType, Cohort, Comparison, Condition, Looked, Measure, Readings, Rule, Scope,
+    Alert, AlertType, Comparison, Condition, Looked, Measure, Readings, Rule, Scope,
     Severity, Tally,
 };
+use crate::model::flag::Group;
 use crate::model::metric::Family;
 use crate::model::time::Time;
 use crate::records::alerts;
@@ -237,8 +238,8 @@ fn read(repo: &Repository, over: Duration, now: Time) -> Result<Readings> {
     }
     readings.whole = tally(&whole);
     for flag in whole.counters.by_first(Family::Cohorts).into_keys() {
-        let cohort = |group: &str| Cohort {
-            captures: whole.counters.sum(Family::Cohorts, &[&flag, group]),
+        let cohort = |group: &str| Group {
+            total: whole.counters.sum(Family::Cohorts, &[&flag, group]),
             failed: whole.counters.sum(Family::Cohorts, &[&flag, group, "failed"]),
         };
         let both = (cohort("on"), cohort("off"));

@@ -11,7 +11,10 @@ use tintype::capture::Page;
 use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, PageOptions};
 use tintype::model::config::FACTS;
 use tintype::model::time::Stopwatch;
-use tintype::{CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, Repository, Status};
+use tintype::{
+    CaptureConfig, Draft, DraftArtifact, Error, Receipt, Recorder, RecorderOptions, Repository,
+    Status,
+};
 
 use crate::out::{Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
 use crate::put::about;
@@ -31,7 +34,7 @@ pub fn capture(repo: &Repository, args: Capture, out: &Out) -> Run {
     // Before a browser is started.
     page.check()?;
     let mut work = Work {
-        recorder: Recorder::new(repo),
+        recorder: Recorder::with(repo, options(&args)),
         config,
         page,
         args: &args,
@@ -125,6 +128,12 @@ fn page_options(args: &PageArgs) -> PageOptions {
     options
 }
 
+/// What flags are asked for: the preset is that of an environment.
+fn options(args: &Capture) -> RecorderOptions {
+    let environment = args.preset.map(|preset| preset.as_str().to_owned());
+    RecorderOptions { environment, ..RecorderOptions::default() }
+}
+
 /// Captures, one after the other.
 struct Work<'a> {
     recorder: Recorder,
@@ -183,19 +192,30 @@ impl Work<'_> {
 
     fn take(&mut self, page: &mut dyn Page, url: &str, watch: Stopwatch) -> Result<(), Failure> {
         let draft = about(Draft::new(), &self.args.about)?;
+        if let Some(flag) = self.recorder.is_off(&draft) {
+            self.kept += 1;
+            return self.bar.suspend(|| tell_off(url, flag, self.out));
+        }
         let draft = self.recorder.draft(page, draft, &self.config)?;
         let taken = store(&self.recorder, draft, watch)?;
         if taken.status == Status::Failed {
             self.failed += 1;
         }
         self.kept += 1;
-        self.bar.suspend(|| tell(url, &taken, watch.elapsed(), self.out))
+        self.bar.suspend(|| tell(url, &taken, watch.elapsed(), self.out))?;
+        // What is stored and could not be written in the old layout.
+        if let Err(error) = self.recorder.flush() {
+            self.failed += 1;
+            self.bar.suspend(|| self.out.warn(url, &error));
+        }
+        Ok(())
     }
 }
 
 /// What storing a capture came to, with what the draft knew.
 struct Taken {
-    receipt: Receipt,
+    /// Nothing where a flag lets it be written in the old layout only.
+    receipt: Option<Receipt>,
     status: Status,
     facts: Value,
     ledger: Vec<Value>,
@@ -209,8 +229,8 @@ fn store(recorder: &Recorder, draft: Draft, begun: Stopwatch) -> tintype::Result
     let facts: Value =
         facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok()).unwrap_or_default();
     let receipt = recorder.store(draft, begun)?;
-    let kept =
-        |part: &DraftArtifact| receipt.artifacts.iter().find(|kept| kept.name == *part.name());
+    let kept_parts = receipt.as_ref().map_or(&[][..], |receipt| &receipt.artifacts);
+    let kept = |part: &DraftArtifact| kept_parts.iter().find(|kept| kept.name == *part.name());
     let ledger = parts
         .iter()
         .map(|part| {
@@ -244,12 +264,22 @@ fn store(recorder: &Recorder, draft: Draft, begun: Stopwatch) -> tintype::Result
     Ok(Taken { receipt, status, facts, ledger, lacks })
 }
 
+/// Tells that a page was not captured, which is no failure: somebody wants it so.
+fn tell_off(url: &str, flag: &str, out: &Out) -> Result<(), Failure> {
+    if out.json {
+        return out.object(json!({"version": null, "url": url, "off": flag, "artifacts": []}));
+    }
+    out.note(plain(&format!("  not captured: {url}: the flag {flag} is off")));
+    out.note(format!("  see why with: tintype flag explain {flag}"));
+    Ok(())
+}
+
 fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failure> {
     let took_ms = took.as_millis() as u64;
     let facts = &taken.facts;
     if out.json {
         return out.object(json!({
-            "version": taken.receipt.version,
+            "version": taken.receipt.as_ref().map(|receipt| &receipt.version),
             "url": url,
             "final_url": facts["final_url"],
             "http_status": facts["http_status"],
@@ -261,20 +291,26 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failu
             "artifacts": taken.ledger,
         }));
     }
-    out.line(taken.receipt.version.as_str())?;
+    match &taken.receipt {
+        Some(receipt) => out.line(receipt.version.as_str())?,
+        None => {
+            out.note("  not in the store; see why with: tintype flag explain context_aware_bundles")
+        }
+    }
     let color = match taken.status {
         Status::Complete => GREEN,
         Status::Failed => RED,
         _ => YELLOW,
     };
-    let sum = |size: fn(&tintype::Kept) -> u64| taken.receipt.artifacts.iter().map(size).sum();
+    let kept = taken.receipt.as_ref().map_or(&[][..], |receipt| &receipt.artifacts);
+    let sum = |size: fn(&tintype::Kept) -> u64| kept.iter().map(size).sum();
     let new = |kept: &tintype::Kept| if kept.deduplicated { 0 } else { kept.stored };
     let answer = facts["http_status"].as_u64().map_or(String::new(), |code| format!(" {code},"));
     out.note(format!(
         "  {} {}:{answer} {} of {}, {} kept, {took_ms} ms",
         out.paint(color, taken.status.as_str()),
         plain(url),
-        count(taken.receipt.artifacts.len() as u64, "artifact"),
+        count(kept.len() as u64, "artifact"),
         size(sum(|kept| kept.bytes)),
         size(sum(new)),
     ));
