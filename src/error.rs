@@ -266,6 +266,8 @@ pub enum What {
     Staged,
     /// A snapshot that was forgotten and is not purged, by its version.
     Forgotten,
+    /// An alert that is open, by its id.
+    Alert,
     /// A feature flag.
     Flag,
 }
@@ -278,6 +280,7 @@ impl fmt::Display for What {
             What::Tag => "tag",
             What::Staged => "staged content",
             What::Forgotten => "forgotten snapshot",
+            What::Alert => "open alert",
             What::Flag => "flag",
         })
     }

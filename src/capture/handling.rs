@@ -20,9 +20,12 @@ use crate::model::context::Context;
 use crate::model::flag::{CONTEXT_AWARE_BUNDLES, EVENT_DRIVEN_SNAPSHOTS};
 use crate::model::id::Version;
 use crate::model::incident::likeness::Likeness;
-use crate::model::incident::{Incident, Suppression};
+use crate::model::incident::{Cause, Incident, Suppression};
+use crate::model::metric::{Counter, Family};
 use crate::model::snapshot::{Draft, INCIDENT, Status};
+use crate::model::time::Stopwatch;
 use crate::records::incidents::{Claim, Decision, Fingerprint, Question};
+use crate::records::metrics::Collector;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,9 +146,22 @@ impl Recorder {
         Ok(Some(Matched { trigger, incident, context }))
     }
 
-    fn decide(&self, mut source: Source<'_, '_>, incident: &Incident) -> Result<Outcome> {
+    fn decide(&self, source: Source<'_, '_>, incident: &Incident) -> Result<Outcome> {
         let Some(matched) = self.matched(incident)? else { return Ok(Outcome::NotMatched) };
-        let Matched { trigger, incident, context } = &matched;
+        let site = matched.context.site_name().to_owned();
+        let kind = match &matched.incident.cause {
+            // The caller's words have no end; a counter has few.
+            Cause::Custom { .. } => "custom".to_owned(),
+            cause => cause.kind().to_owned(),
+        };
+        let outcome = self.decide_matched(source, &matched)?;
+        let counter = Counter::new(Family::Incidents, &[&kind, outcome.as_str()])?;
+        Collector::of(self.repository()).count(&site, &counter, 1);
+        Ok(outcome)
+    }
+
+    fn decide_matched(&self, mut source: Source<'_, '_>, matched: &Matched) -> Result<Outcome> {
+        let Matched { trigger, incident, context } = matched;
         let mut config = trigger.config(incident);
         config.async_save = false;
         let has_page = !matches!(source, Source::Nothing);
@@ -169,9 +185,9 @@ impl Recorder {
             Decision::Suppressed(why) => return Ok(Outcome::Suppressed(why)),
         };
         match source {
-            Source::Open(page) => self.capture_incident(page, &matched, &config, claim),
+            Source::Open(page) => self.capture_incident(page, matched, &config, claim),
             Source::Opened(open) => match open() {
-                Ok(mut page) => self.capture_incident(&mut *page, &matched, &config, claim),
+                Ok(mut page) => self.capture_incident(&mut *page, matched, &config, claim),
                 Err(error) => self.give_back(claim, Suppression::NoPage).and(Err(error)),
             },
             // What has no page is not let through.
@@ -192,6 +208,7 @@ impl Recorder {
         config: &CaptureConfig,
         claim: Claim,
     ) -> Result<Outcome> {
+        let begun = Stopwatch::start();
         let drafted = self.incident_draft(matched, &claim).and_then(|draft| {
             let draft = self.draft(page, draft, config)?;
             let html = draft.artifacts().iter().find_map(|artifact| {
@@ -200,7 +217,7 @@ impl Recorder {
             });
             let made_of = html.map(structure::of);
             let status = draft.chosen_status().unwrap_or(Status::Complete);
-            let stored = self.store(draft)?;
+            let stored = self.store(draft, begun)?;
             Ok((stored.map(|receipt| receipt.version), status, made_of))
         });
         match drafted {

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::model::config::{CaptureConfig, CaptureMode, PagePart};
 use crate::model::context::Context;
-use crate::model::flag::{self, EvalContext};
+use crate::model::flag::{self, EvalContext, FlagReason};
 use crate::model::snapshot::{Draft, Receipt};
+use crate::model::time::Stopwatch;
 use crate::ops::transfer::export_flat;
 use crate::records::flags::Flags;
+use crate::records::metrics;
 use crate::store::Repository;
 
 /// What stands behind the name of a store where its old layout is written, unless told.
@@ -72,16 +74,31 @@ impl Ways {
         config
     }
 
-    /// Keeps a draft. What could be stored and not written in the old layout is told to `lacking`.
+    /// The flags of which only a percentage decides for captures of a place, and what they say: where
+    /// both are to be had, they can be compared.
+    fn split(&self, context: &Context) -> Vec<(&'static str, bool)> {
+        let asked = EvalContext::of(context).in_environment(self.environment.as_deref());
+        [flag::DUAL_HTML_CAPTURE, flag::ASYNC_PERFORMANCE, flag::LEGACY_COMPATIBILITY]
+            .into_iter()
+            .map(|name| (name, self.flags.evaluate(name, &asked)))
+            .filter(|(_, told)| told.reason == FlagReason::Split)
+            .map(|(name, told)| (name, told.value))
+            .collect()
+    }
+
+    /// Keeps a draft of a capture that was begun then. What could be stored and not written in the old
+    /// layout is told to `lacking`.
     pub fn keep(
         &self,
         repo: &Repository,
         draft: Draft,
         way: Way,
+        begun: Stopwatch,
         lacking: impl FnOnce(Error),
     ) -> Result<Option<Receipt>> {
         if way.stored {
-            let receipt = repo.store(draft)?;
+            let split = self.split(&draft.context);
+            let receipt = metrics::store(repo, draft, &split, begun)?;
             if way.flat
                 && let Err(error) = self
                     .folder()

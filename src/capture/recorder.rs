@@ -29,8 +29,10 @@ use crate::model::config::{CaptureConfig, FACTS};
 use crate::model::context::Context;
 use crate::model::flag::CONTEXT_AWARE_BUNDLES;
 use crate::model::snapshot::{Draft, Receipt, Status};
+use crate::model::time::Stopwatch;
 use crate::records::flags::Flags;
 use crate::records::incidents::Incidents;
+use crate::records::metrics;
 use crate::store::Repository;
 
 /// How many captures may be collected and not stored yet. A page is some megabytes.
@@ -72,7 +74,7 @@ struct Saver {
 }
 
 enum Job {
-    Store(Box<Draft>, Way, SyncSender<Result<Option<Receipt>>>),
+    Store(Box<Draft>, Way, Stopwatch, SyncSender<Result<Option<Receipt>>>),
     Flush(SyncSender<()>),
 }
 
@@ -198,6 +200,7 @@ impl Recorder {
         draft: Draft,
         config: &CaptureConfig,
     ) -> Result<Captured> {
+        let begun = Stopwatch::start();
         let ways = &self.inner.ways;
         if let Some(flag) = self.is_off(&draft) {
             let (status, facts, failures) = (Status::Minimal, Value::Null, Vec::new());
@@ -207,7 +210,7 @@ impl Recorder {
         let way = ways.of(&draft.context);
         let off = (!way.stored).then_some(CONTEXT_AWARE_BUNDLES);
         let config = &ways.allowed(&draft.context, config);
-        let draft = draft_of(page, draft, config, &self.inner.redactor)?;
+        let draft = self.drawn(page, draft, config)?;
         let status = draft.chosen_status().unwrap_or(Status::Complete);
         let facts = draft.artifacts().iter().find(|artifact| artifact.name().as_str() == FACTS);
         let facts = facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok());
@@ -220,8 +223,8 @@ impl Recorder {
             })
             .collect();
         let stored = match config.async_save {
-            true => self.inner.save_soon(draft, way)?,
-            false => Stored::Already(self.inner.keep(draft, way)?),
+            true => self.inner.save_soon(draft, way, begun)?,
+            false => Stored::Already(self.inner.keep(draft, way, begun)?),
         };
         Ok(Captured { status, facts: facts.unwrap_or_default(), failures, off, stored })
     }
@@ -235,16 +238,22 @@ impl Recorder {
         config: &CaptureConfig,
     ) -> Result<Draft> {
         let config = self.inner.ways.allowed(&draft.context, config);
-        draft_of(page, draft, &config, &self.inner.redactor)
+        self.drawn(page, draft, &config)
     }
 
-    /// Keeps a draft as the flags say, before this returns: gives nothing where one keeps it from being
-    /// stored.
+    fn drawn(&self, page: &mut dyn Page, draft: Draft, config: &CaptureConfig) -> Result<Draft> {
+        let site = draft.context.site_name().to_owned();
+        let drawn = draft_of(page, draft, config, &self.inner.redactor);
+        drawn.inspect_err(|error| metrics::failed(&self.inner.repo, &site, error))
+    }
+
+    /// Keeps a draft as the flags say, before this returns, and counts it as a capture that was begun
+    /// then: gives nothing where a flag keeps it from being stored.
     ///
     /// Fails where it could not be stored.
-    pub fn store(&self, draft: Draft) -> Result<Option<Receipt>> {
+    pub fn store(&self, draft: Draft, begun: Stopwatch) -> Result<Option<Receipt>> {
         let way = self.inner.ways.of(&draft.context);
-        self.inner.keep(draft, way)
+        self.inner.keep(draft, way, begun)
     }
 
     /// The flag that keeps a draft from being kept in any way, where one does.
@@ -280,11 +289,11 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Inner {
-    fn keep(&self, draft: Draft, way: Way) -> Result<Option<Receipt>> {
-        self.ways.keep(&self.repo, draft, way, |error| lacks(&self.failure, &error))
+    fn keep(&self, draft: Draft, way: Way, begun: Stopwatch) -> Result<Option<Receipt>> {
+        self.ways.keep(&self.repo, draft, way, begun, |error| lacks(&self.failure, &error))
     }
 
-    fn save_soon(&self, draft: Draft, way: Way) -> Result<Stored> {
+    fn save_soon(&self, draft: Draft, way: Way, begun: Stopwatch) -> Result<Stored> {
         let queue = {
             let mut saver = locked(&self.saver);
             match &*saver {
@@ -300,7 +309,7 @@ impl Inner {
         let (told, wait) = mpsc::sync_channel(1);
         // Waits where the queue is full: what is collected has a limit.
         queue
-            .send(Job::Store(Box::new(draft), way, told))
+            .send(Job::Store(Box::new(draft), way, begun, told))
             .map_err(|_| Error::Database { doing: "storing a capture", source: GONE.into() })?;
         Ok(Stored::Soon(wait))
     }
@@ -329,8 +338,9 @@ fn lacks(failure: &Mutex<Option<Error>>, error: &Error) {
 fn save_all(jobs: &Receiver<Job>, repo: &Repository, ways: &Ways, failure: &Mutex<Option<Error>>) {
     for job in jobs {
         match job {
-            Job::Store(draft, way, told) => {
-                let keep = || ways.keep(repo, *draft, way, |error| lacks(failure, &error));
+            Job::Store(draft, way, begun, told) => {
+                let lacking = |error| lacks(failure, &error);
+                let keep = || ways.keep(repo, *draft, way, begun, lacking);
                 let stored = guarded(keep).unwrap_or_else(|_| {
                     Err(Error::Database { doing: "storing a capture", source: PANICKED.into() })
                 });

@@ -149,9 +149,8 @@ pub fn encode_cold(content: &[u8], base: Option<&[u8]>) -> Frame {
 }
 
 fn encode_at(level: i32, delta_level: i32, content: &[u8], base: Option<&[u8]>) -> Frame {
-    let base = base.filter(|base| {
-        !packed::is_packed(content) || packed::begins_or_ends_alike(content, base)
-    });
+    let base = base
+        .filter(|base| !packed::is_packed(content) || packed::begins_or_ends_alike(content, base));
     let delta = base.and_then(|base| compress(delta_level, content, Some(base), Vec::new()));
     if let Some(delta) = &delta
         && delta.len() <= content.len() / CLEARLY_SMALL

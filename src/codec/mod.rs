@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod digest;
 pub mod frame;
 pub mod gzip;
+pub mod histogram;
 pub mod level;
 mod packed;
 pub mod png;

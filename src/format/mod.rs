@@ -13,6 +13,7 @@ pub mod hashes;
 pub mod image;
 pub mod mhtml;
 pub mod pickle;
+pub mod prometheus;
 pub mod protocol;
 pub mod pyjson;
 pub mod registry;

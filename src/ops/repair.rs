@@ -2,8 +2,9 @@
 //!
 //! Every snapshot is read by itself and compared with its manifest in the log and with the hashes of
 //! its content. What is proved to be what was stored goes into a new store, with its tags, with
-//! what is kept where and with the feature flags; the new store takes the place of the damaged one, which stays beside it under
-//! another name.
+//! what is kept where, with the feature flags, and with the groups of incidents, metrics and alerts that
+//! can be believed; the new store takes the place of the damaged one, which stays beside it under another
+//! name.
 //!
 //! **Invariant:** the damaged file stays as it was. Nothing is deleted.
 //!

@@ -453,7 +453,7 @@ fn seq(conn: &Connection) -> Result<Option<i64>> {
         .ok_or_else(|| missing().into())
 }
 
-fn load(conn: &Connection) -> Result<(Option<i64>, FlagSet)> {
+pub(super) fn load(conn: &Connection) -> Result<(Option<i64>, FlagSet)> {
     let (seq, document): (Option<i64>, String) = row(conn)?.ok_or_else(missing)?;
     let set: FlagSet = serde_json::from_str(&document)
         .map_err(|error| Corruption::of_store(format!("the flags can't be read: {error}")))?;

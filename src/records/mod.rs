@@ -8,27 +8,43 @@
 //!
 //! A row that can't be believed is a [`Corruption`], not a reason to give up the rest.
 
+pub mod alerts;
 pub mod flags;
 pub mod incidents;
+pub mod metrics;
 
 use rusqlite::Connection;
 
-use crate::error::{Corruption, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::store::{Transaction, View};
 
 /// Looks for damage to rows of this floor.
 pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
     flags::check(view, found)?;
-    incidents::check(view, found)
+    incidents::check(view, found)?;
+    metrics::check(view, found)?;
+    alerts::check(view, found)
 }
 
-/// A damaged store, as well as it can be read, and the one that takes its place.
-pub(crate) struct Taken<'a> {
-    pub(crate) from: &'a Connection,
-    pub(crate) into: &'a Connection,
-}
+/// Takes rows over from a damaged store into a new one; an error of writing is put into the last.
+type TakeOver = fn(&Connection, &Connection, &mut Option<Error>) -> Result<()>;
 
-/// Takes what can be believed of the rows of this floor out of a damaged store.
+/// Takes over what is observed and can be believed, from a damaged store into a new one.
 pub(crate) fn take_over(from: &Connection, tx: &mut Transaction<'_>) -> Result<()> {
-    tx.records(|records| incidents::take_over(&Taken { from, into: records.conn }))
+    let all: [(&str, TakeOver); 3] = [
+        ("incidents", incidents::take_over),
+        ("metrics", metrics::take_over),
+        ("alerts", alerts::take_over),
+    ];
+    for (what, take_over) in all {
+        let mut failed = None;
+        // What comes after what can't be read is lost; what can't be written is no repair.
+        let read = tx.records(|records| Ok(take_over(from, records.conn, &mut failed)))?;
+        match (failed, read) {
+            (Some(error), _) => return Err(error),
+            (None, Err(damage)) => log::warn!("{what} are lost: {damage}"),
+            (None, Ok(())) => {}
+        }
+    }
+    Ok(())
 }

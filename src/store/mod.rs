@@ -15,6 +15,7 @@ mod events;
 pub(crate) mod file;
 pub(crate) mod foreign;
 pub(crate) mod forget;
+pub(crate) mod gather;
 pub(crate) mod gc;
 mod lanes;
 mod note;
@@ -71,6 +72,7 @@ use crate::model::place::Place;
 use crate::model::query::{Query, Selector};
 use crate::model::snapshot::{Draft, Receipt, Snapshot};
 use crate::model::time::{Clock, SystemClock, Time};
+use gather::{Gathered, Gathers};
 use lanes::Lanes;
 use note::Note;
 use pool::Readers;
@@ -223,6 +225,7 @@ impl Builder {
             last: Mutex::new(Time::MIN),
             salt: AtomicU32::new(0),
             commits: AtomicU64::new(0),
+            gathered: Gathered::default(),
             beside: AtomicU64::new(0),
         });
         shared.begin()?;
@@ -649,10 +652,22 @@ impl Repository {
         self.handle.shared.commits.load(Ordering::Relaxed)
     }
 
-    /// Waits until all that was submitted is written, well or not, and moves the write-ahead log into
-    /// the file, as far as nobody reads from it. Nothing is deleted.
+    /// What gathers beside this store, for this handle and its clones; it is made when it is first
+    /// asked for.
+    pub(crate) fn gathers<T: Gathers + Default>(&self) -> Option<Arc<T>> {
+        self.handle.shared.gathered.get_or_make()
+    }
+
+    /// Writes what has gathered beside the store.
+    pub(crate) fn settle(&self) -> Result<()> {
+        self.handle.shared.settle()
+    }
+
+    /// Waits until all that was submitted is written, well or not, with what was counted meanwhile, and
+    /// moves the write-ahead log into the file, as far as nobody reads from it. Nothing is deleted.
     pub fn flush(&self) -> Result<()> {
         self.handle.shared.queue.drain();
+        self.handle.shared.settle()?;
         self.handle.shared.empty_log()
     }
 
@@ -676,7 +691,12 @@ impl Handle {
         {
             log::error!("the writing thread panicked");
         }
-        self.shared.checkpoint()
+        // What is in memory is gone with this handle.
+        let settled = match self.shared.location {
+            Location::Memory(_) => Ok(()),
+            _ => self.shared.settle(),
+        };
+        self.shared.checkpoint().and(settled)
     }
 }
 

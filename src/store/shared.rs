@@ -13,6 +13,7 @@ use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::{Clock, Time};
+use crate::store::gather::{Gathered, InHand};
 use crate::store::lanes::Lanes;
 use crate::store::note::{self, Note};
 use crate::store::pool::Readers;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) last: Mutex<Time>,
     pub(crate) salt: AtomicU32,
     pub(crate) commits: AtomicU64,
+    /// What gathers beside the store and is written with what others change.
+    pub(crate) gathered: Gathered,
     /// How often this process changed what is kept beside snapshots.
     pub(crate) beside: AtomicU64,
 }
@@ -129,8 +132,10 @@ impl Shared {
             let mut tx = Transaction::begin(&sql, &self.lanes, self.now())?;
             let begun = tx.head();
             let value = change(&mut tx)?;
+            let in_hand = self.gathered.write(&mut tx, false)?;
             let head = tx.end()?;
             sql.commit().doing("committing")?;
+            in_hand.committed();
             self.commits.fetch_add(1, Ordering::Relaxed);
             if let (Location::File(path), Some(head), Some(store)) =
                 (&self.location, head, self.uuid.get())
@@ -142,6 +147,20 @@ impl Shared {
             Ok(value)
         };
         written().map_err(|error| sqlite::at(&self.path, error))
+    }
+
+    /// Writes what has gathered beside the store, in a transaction of its own.
+    pub(crate) fn settle(&self) -> Result<()> {
+        if !self.gathered.is_waiting() {
+            return Ok(());
+        }
+        let mut in_hand = None;
+        self.write(|tx| {
+            in_hand = Some(self.gathered.write(tx, true)?);
+            Ok(())
+        })?;
+        in_hand.into_iter().for_each(InHand::committed);
+        Ok(())
     }
 
     /// Takes it that a prepared snapshot will be stored: the next of its lanes goes on from it.

@@ -215,6 +215,11 @@ impl<'c> Transaction<'c> {
         self.whole(|tx| retention::set(tx.view.conn, &mut tx.log, tx.now, place, keep))
     }
 
+    /// When it happens.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
     /// Changes what is kept beside snapshots.
     pub(crate) fn records<T>(
         &mut self,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
+mod alerts;
 mod aria;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
@@ -26,6 +27,8 @@ mod cli_incident;
 mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
+#[cfg(feature = "cli")]
+mod cli_monitor;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -58,6 +61,7 @@ mod lifecycle;
 mod loading;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod locks;
+mod metrics;
 mod mhtml;
 mod model;
 #[cfg(feature = "chrome")]

@@ -8,8 +8,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tintype::codec::frame::hash;
+use tintype::model::alert::{AlertType, NewAlert, Severity};
 use tintype::model::incident::Incident;
+use tintype::model::metric::{Counter, Family};
 use tintype::ops::gc;
+use tintype::ops::monitor::alerts;
+use tintype::records::metrics::Collector;
 use tintype::store::{APPLICATION_ID, SCHEMA};
 use tintype::{ArtifactStatus, Draft, DraftArtifact, Keep, Recorder, Repository};
 
@@ -28,6 +32,8 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("10-view.sql", 3851, "fa8cd55a1c9b0d75ca2fb4a7d3b7ef9f89bec90d1fe7932a8edabdb2603a48ec"),
     ("11-flag.sql", 3239, "95a7c445280dadc819a0fe3e75c77a8905e1e9593ab9a493393346843751c30d"),
     ("12-incident.sql", 3116, "ec9b50a66db4aebcdb56dfdba13c9857b80a48b51ab6dfefc4dcbe4097029cd6"),
+    ("13-metric.sql", 2415, "ce243bb6e546feda1b55d7b0a2644629fe2ef0c97a5b3165ccf9286301ad3def"),
+    ("14-alert.sql", 2382, "9a522fe9fddbde0ef34d03498c2e0dbe07635ee1643168a41dd8fba30db4667d"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {
@@ -151,6 +157,10 @@ fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
     repo.set_retention(&"shop.example/prices".parse().unwrap(), Some(&Keep::last(3))).unwrap();
     let incident = Incident::selector_failure("shop.example".parse().unwrap(), ".price");
     let _ = Recorder::new(&repo).count_incident(&incident).unwrap();
+    let captures = Counter::new(Family::Captures, &["complete"]).unwrap();
+    Collector::of(&repo).count("shop.example", &captures, 1);
+    let new = NewAlert::new(AlertType::SystemHealth, Severity::Info, "all is well");
+    alerts::raise(&repo, &new).unwrap();
     repo.close().unwrap();
     for view in &views {
         let expected = [("v_event", 5), ("v_flag", 6)].into_iter().find(|(it, _)| it == view);

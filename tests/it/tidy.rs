@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 37] = [
+const HOMES: [(&str, &[&str]); 38] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -36,6 +36,7 @@ const HOMES: [(&str, &[&str]); 37] = [
     ("zstd", &["src/codec/"]),
     ("bzip2", &["src/format/bsdiff.rs"]),
     ("image", &["src/format/image.rs"]),
+    ("hdrhistogram", &["src/codec/histogram.rs"]),
     ("preflate_rs", &["src/codec/png.rs"]),
     ("crc32fast", &["src/codec/png.rs"]),
     ("json_patch", &["src/format/"]),
@@ -46,7 +47,7 @@ const HOMES: [(&str, &[&str]); 37] = [
     ("r2d2", &["src/store/"]),
     ("r2d2_sqlite", &["src/store/"]),
     ("rusqlite_migration", &["src/store/"]),
-    ("rustix", &["src/store/sqlite.rs", "src/ops/legacy/files.rs"]),
+    ("rustix", &["src/store/sqlite.rs", "src/ops/legacy/files.rs", "src/ops/monitor/disk.rs"]),
     ("tempfile", &["src/store/", "src/capture/chrome/"]),
     ("headless_chrome", &["src/capture/chrome/"]),
     ("tungstenite", &["src/capture/chrome/"]),

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::alert::AlertCommand;
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
-pub use crate::incident::args::Incident;
 pub use crate::flag::args::Flag;
+pub use crate::incident::args::Incident;
+pub use crate::monitor::Monitor;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -159,6 +161,11 @@ pub enum Command {
     Stats,
     /// Tell how captures went: how many, how fast, how whole, and what keeping them costs
     Metrics(Metrics),
+    /// Look at rules, and tell of alerts that fire and that are over
+    Monitor(Monitor),
+    /// List alerts, acknowledge, end and raise them
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// List changes as the log tells of them, the newest first
     Events(Events),
     /// Forget snapshots: those named, or those that rules don't keep
@@ -316,7 +323,8 @@ pub struct List {
 #[derive(Args)]
 #[command(after_help = "Examples:
   tintype metrics --since 2026-01-01
-  tintype metrics --context 'shop.example/*/login' --json")]
+  tintype metrics --context 'shop.example/*/login' --json
+  tintype metrics --prometheus > /var/lib/node_exporter/tintype.prom")]
 pub struct Metrics {
     /// Only captures in contexts like this; * is any value of its part
     #[arg(long, value_name = "PATTERN", default_value_t)]
@@ -327,6 +335,9 @@ pub struct Metrics {
     /// Only taken before
     #[arg(long, value_name = "T")]
     pub until: Option<Time>,
+    /// Print all that was ever counted, as Prometheus reads it
+    #[arg(long, conflicts_with_all = ["context", "since", "until", "json"])]
+    pub prometheus: bool,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! The command `tintype`: parses, calls the library, prints.
 
+mod alert;
 mod args;
 #[cfg(feature = "chrome")]
 mod capture;
@@ -12,6 +13,7 @@ mod gc;
 mod incident;
 mod legacy;
 mod metrics;
+mod monitor;
 mod out;
 mod put;
 mod read;
@@ -92,6 +94,8 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
         Command::Stats => read::stats(&open()?, out),
         Command::Metrics(args) => metrics::metrics(&open()?, args, out),
+        Command::Monitor(args) => monitor::monitor(open, &args, out),
+        Command::Alert(what) => alert::alert(&open()?, what, out),
         Command::Events(args) => read::events(&open()?, args, out),
         Command::Forget(args) => forget::forget(&open()?, args, out),
         Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),
@@ -212,6 +216,9 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
         Error::NotFound { what: tintype::What::Forgotten, .. } => {
             "see what can be had back with: tintype list --forgotten".into()
+        }
+        Error::NotFound { what: tintype::What::Alert, .. } => {
+            "see what is open with: tintype alert list".into()
         }
         Error::NotFound { what: tintype::What::Flag, .. } => {
             "see all flags with: tintype flag list".into()

@@ -21,6 +21,7 @@ mod tally;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use rusqlite::Connection;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -32,7 +33,6 @@ use crate::model::incident::likeness::{Likeness, RULES};
 use crate::model::incident::{Incident, Suppression};
 use crate::model::query::LIMIT_DEFAULT;
 use crate::model::time::Time;
-use crate::records::Taken;
 use crate::store::{Repository, View};
 
 pub use tally::Incidents;
@@ -205,6 +205,10 @@ pub(super) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Resul
 }
 
 /// Takes what can be believed of a damaged store over.
-pub(super) fn take_over(taken: &Taken<'_>) -> Result<()> {
-    rows::take_over(taken.from, taken.into)
+pub(super) fn take_over(
+    from: &Connection,
+    to: &Connection,
+    failed: &mut Option<Error>,
+) -> Result<()> {
+    rows::take_over(from, to).inspect_err(|error| *failed = Some(error.again()))
 }

@@ -4,8 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use tintype::model::alert::{AlertType, NewAlert, Severity};
 use tintype::model::incident::Incident;
+use tintype::model::metric::{Counter, Counters, Family};
+use tintype::ops::monitor::alerts;
 use tintype::ops::{gc, rollout};
+use tintype::records::metrics::Collector;
 use tintype::{
     ArtifactName, ArtifactStatus, Context, Draft, DraftArtifact, Keep, Recorder, Repository, Status,
 };
@@ -68,6 +72,21 @@ pub fn full_store(path: &Path) {
     }
     repo.forget(&"version-11".parse().unwrap()).unwrap();
     repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
+    // What is observed beside.
+    for (site, millis) in [("site0", 800), ("site1", 1200), ("site1", 90)] {
+        let mut counters = Counters::default();
+        counters.add(&Counter::new(Family::Captures, &["complete"]).unwrap(), 1);
+        counters.add(&Counter::new(Family::Errors, &["no_space"]).unwrap(), 2);
+        Collector::of(&repo).count_all(site, &counters, Some(Duration::from_millis(millis)));
+    }
+    for message in ["the login of site1 is gone", "it was gone before"] {
+        let new = NewAlert::new(AlertType::CaptureFailure, Severity::Error, message);
+        let raised = alerts::raise(&repo, &new.with("site", "site1")).unwrap();
+        alerts::acknowledge(&repo, raised.id).unwrap();
+        if message.ends_with("before") {
+            alerts::resolve(&repo, raised.id).unwrap();
+        }
+    }
     let by = rollout::By::new("ann").because("it is tried out");
     rollout::set_site_rollout(&repo, "site1", None, Some("12.5".parse().unwrap()), &by).unwrap();
     // What scrapers met: a group that was captured, and one that was counted.

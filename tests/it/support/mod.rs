@@ -12,6 +12,7 @@ pub mod old;
 pub mod pages;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
+pub mod promtool;
 pub mod script;
 #[cfg(feature = "chrome")]
 pub mod server;

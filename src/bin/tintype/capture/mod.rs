@@ -201,7 +201,7 @@ impl Work<'_> {
             return self.bar.suspend(|| tell_off(url, flag, self.out));
         }
         let draft = self.recorder.draft(page, draft, &self.config)?;
-        let taken = store(&self.recorder, draft)?;
+        let taken = store(&self.recorder, draft, watch)?;
         if taken.status == Status::Failed {
             self.failed += 1;
         }
@@ -226,13 +226,13 @@ struct Taken {
     lacks: Vec<String>,
 }
 
-fn store(recorder: &Recorder, draft: Draft) -> tintype::Result<Taken> {
+fn store(recorder: &Recorder, draft: Draft, begun: Stopwatch) -> tintype::Result<Taken> {
     let status = draft.chosen_status().unwrap_or(Status::Complete);
     let parts: Vec<DraftArtifact> = draft.artifacts().to_vec();
     let facts = parts.iter().find(|part| part.name().as_str() == FACTS);
     let facts: Value =
         facts.and_then(|facts| serde_json::from_slice(facts.content()?).ok()).unwrap_or_default();
-    let receipt = recorder.store(draft)?;
+    let receipt = recorder.store(draft, begun)?;
     let kept_parts = receipt.as_ref().map_or(&[][..], |receipt| &receipt.artifacts);
     let kept = |part: &DraftArtifact| kept_parts.iter().find(|kept| kept.name == *part.name());
     let ledger = parts

@@ -1,13 +1,11 @@
-//! How captures went: how many, how fast, how whole, and what keeping them costs.
-//!
-//! Everything is computed from the snapshots themselves, so it outlives every process, and holds for
-//! what other processes captured too.
+//! How captures went that are stored, computed from the snapshots themselves: how many, how whole, how
+//! long collecting them took, and what keeping them costs.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::artifact::ArtifactStatus;
 use crate::model::config::FACTS;
 use crate::model::context::Pattern;
@@ -33,6 +31,19 @@ pub struct Window {
     pub until: Option<Time>,
 }
 
+impl Window {
+    /// Fails with `Invalid` where it ends before it begins.
+    pub fn check(&self) -> Result<()> {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if until < since => {
+                let value = format!("{since} to {until}");
+                Err(Error::invalid("window", value, "it ends before it begins"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How the captures of a window went. A capture is a snapshot with `facts.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -53,8 +64,9 @@ pub struct Metrics {
     pub sizes: Sizes,
 }
 
-/// Durations in milliseconds. Percentiles are interpolated between the two nearest ranks
-/// (Hyndman and Fan 1996, type 7).
+/// Durations in milliseconds. Computed from snapshots, percentiles are interpolated between the two
+/// nearest ranks (Hyndman and Fan 1996, type 7); counted, they are those of a histogram, which are
+/// right to within a thousandth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Times {
@@ -87,7 +99,10 @@ pub struct Sizes {
 }
 
 /// Computes the metrics of a window.
+///
+/// Fails with `Invalid` where the window ends before it begins.
 pub fn metrics(repo: &Repository, window: &Window) -> Result<Metrics> {
+    window.check()?;
     let mut book = Book::default();
     let mut after = None;
     loop {
