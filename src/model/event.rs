@@ -30,11 +30,13 @@ pub enum EventKind {
     Retention = 7,
     /// The store was made of what could be read of a damaged one.
     Repair = 8,
+    /// A backup was put in the place of what the store held.
+    Restore = 9,
 }
 
 impl EventKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [EventKind; 9] = [
+    pub const ALL: [EventKind; 10] = [
         EventKind::Init,
         EventKind::Create,
         EventKind::Tag,
@@ -44,6 +46,7 @@ impl EventKind {
         EventKind::Purge,
         EventKind::Retention,
         EventKind::Repair,
+        EventKind::Restore,
     ];
 
     /// The word for it, in the file's views and in output.
@@ -58,6 +61,7 @@ impl EventKind {
             EventKind::Purge => "purge",
             EventKind::Retention => "retention",
             EventKind::Repair => "repair",
+            EventKind::Restore => "restore",
         }
     }
 

@@ -64,7 +64,7 @@ impl Replay {
                 Some(Kind::Init) => check_store(conn, &event, found)?,
                 Some(Kind::Purge) => self.purge(&event, found),
                 Some(Kind::Retention) => self.retain(&event, found),
-                Some(Kind::Repair) => {
+                Some(Kind::Repair | Kind::Restore) => {
                     let told = Fields::new().text_or_none(event.detail.as_deref()).digest();
                     if told != event.digest {
                         found(damaged(&event, "does not tell what it told"));

@@ -1,6 +1,7 @@
 //! The command `tintype`: parses, calls the library, prints.
 
 mod args;
+mod backup;
 #[cfg(feature = "chrome")]
 mod capture;
 #[cfg(feature = "chrome")]
@@ -87,6 +88,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Import(args) => transfer::import(&open()?, &args, out),
         Command::Legacy(what) => legacy::legacy(open, global, &what, out),
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
+        Command::Backup(what) => backup::backup(open, global, what, out),
         Command::Stats => read::stats(&open()?, out),
         Command::Metrics(args) => metrics::metrics(&open()?, args, out),
         Command::Events(args) => read::events(&open()?, args, out),
@@ -208,6 +210,12 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
         Error::NotFound { what: tintype::What::Forgotten, .. } => {
             "see what can be had back with: tintype list --forgotten".into()
+        }
+        Error::NotFound { what: tintype::What::Backup, .. } => {
+            "see what there is with: tintype backup list, or name a path".into()
+        }
+        Error::NewerSnapshots { .. } => {
+            "say that it is meant with --force; what the store holds now is kept as a backup".into()
         }
         Error::NotFound { .. } => {
             "see what there is with: tintype list, and what was forgotten with: tintype list --forgotten".into()
