@@ -109,7 +109,7 @@ pub enum Error {
         version: Version,
     },
     /// A backup was to be put back over snapshots that it does not hold.
-    #[error("restoring {} would lose {snapshots} snapshots that came after it", backup.display())]
+    #[error("restoring {} would lose newer snapshots, {snapshots} in all", backup.display())]
     NewerSnapshots {
         /// The backup.
         backup: PathBuf,

@@ -306,9 +306,17 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     }
 }
 
-/// Brings a store that was made elsewhere to a path where none stands.
+/// Brings a store that was made elsewhere to a path where none stands. A note that was left there is
+/// of a log that is gone.
 pub(crate) fn found(made: &Path, path: &Path) -> Result<()> {
     schema::refuse_existing(path)?;
+    let note = schema::beside(path, "-head");
+    match std::fs::remove_file(&note) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(&note, error));
+        }
+        _ => {}
+    }
     schema::put_in_place(made, path)
 }
 

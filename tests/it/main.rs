@@ -9,11 +9,16 @@ mod address;
 mod aria;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
+mod backup;
+#[cfg(all(unix, feature = "cli"))]
+mod backup_crash;
 mod bsdiff;
 mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_backup;
 #[cfg(all(feature = "cli", feature = "chrome"))]
 mod cli_capture;
 #[cfg(feature = "cli")]
