@@ -87,9 +87,7 @@ pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error 
         {
             Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            locked()
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(),
         Some(ErrorCode::DiskFull) => Error::NoSpace { path },
         Some(ErrorCode::SystemIoFailure) if is_writing(&error) && is_limited() => {
             Error::NoSpace { path }

@@ -13,9 +13,7 @@ use serde_json::json;
 use tintype::ops::backup::{self, Options, RestoreOptions};
 use tintype::ops::verify::{self, Depth};
 use tintype::ops::{gc, repack};
-use tintype::{
-    Draft, DraftArtifact, Error, EventKind, EventQuery, Keep, Query, Repository, What,
-};
+use tintype::{Draft, DraftArtifact, Error, EventKind, EventQuery, Keep, Query, Repository, What};
 
 use crate::support::full::full_store;
 use crate::support::noise;
@@ -38,7 +36,8 @@ fn told(repo: &Repository, events_less: usize) -> String {
             told += &tintype::codec::frame::hash(&content).to_string();
         }
     }
-    let forgotten: Vec<_> = all(Query::all().forgotten()).into_iter().map(|it| it.version).collect();
+    let forgotten: Vec<_> =
+        all(Query::all().forgotten()).into_iter().map(|it| it.version).collect();
     let limit = usize::MAX;
     let events = repo.events(&EventQuery { limit, ..EventQuery::default() }).unwrap();
     let tags = repo.tags().unwrap();
@@ -131,12 +130,8 @@ fn a_backup_goes_back_as_it_was_taken_and_so_does_what_it_replaced() {
 
     // And back: what it replaced is a backup as good as any. Just the event of the restore is lost.
     assert_eq!(kept.description, Some(format!("before {} was restored", made.id)));
-    let back = backup::restore(
-        &repo,
-        path_of(&repo, &kept.id),
-        &RestoreOptions::default(),
-        &mut |_| {},
-    );
+    let back =
+        backup::restore(&repo, path_of(&repo, &kept.id), &RestoreOptions::default(), &mut |_| {});
     assert_eq!(back.unwrap().lost_snapshots, Some(0));
     assert_eq!(told(&repo, 1), second);
     whole(&repo);
@@ -490,9 +485,7 @@ fn a_store_that_is_lost_is_made_anew() {
     let before = told(&repo, 0);
     let made = create(&repo);
     let from = path_of(&repo, &made.id);
-    let lost = |options: &RestoreOptions| {
-        backup::restore_lost(&path, &from, options, &mut |_| {})
-    };
+    let lost = |options: &RestoreOptions| backup::restore_lost(&path, &from, options, &mut |_| {});
     let (plain, forced) = (RestoreOptions::default(), RestoreOptions::forced());
     // One that can be opened is not lost.
     assert!(matches!(lost(&forced), Err(Error::StoreExists { .. })));

@@ -125,13 +125,17 @@ impl Told {
     }
 }
 
-/// The names of all that a store holds, after looking at what some of it is.
+/// The names of all that a store holds, after looking at what some of it is: in one view, since the
+/// writers go on.
 fn held(repo: &Repository) -> BTreeSet<String> {
-    let versions = repo.versions().unwrap();
-    for version in versions.iter().step_by(7) {
-        assert!(repo.content(version, "data").unwrap() == content(version.as_str()), "{version}");
-    }
-    versions.iter().map(|version| version.to_string()).collect()
+    let held = repo.read(|view| {
+        let versions = view.versions()?;
+        for version in versions.iter().step_by(7) {
+            assert!(view.content(version, "data")? == content(version.as_str()), "{version}");
+        }
+        Ok(versions.iter().map(|version| version.to_string()).collect())
+    });
+    held.unwrap()
 }
 
 struct Scene {

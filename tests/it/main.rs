@@ -7,11 +7,11 @@
 
 mod address;
 mod aria;
-#[cfg(all(target_os = "linux", feature = "chrome"))]
-mod browser;
 mod backup;
 #[cfg(all(unix, feature = "cli"))]
 mod backup_crash;
+#[cfg(all(target_os = "linux", feature = "chrome"))]
+mod browser;
 mod bsdiff;
 mod capture;
 mod chunk;

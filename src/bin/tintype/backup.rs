@@ -19,9 +19,8 @@ pub fn backup(
     what: Backup,
     out: &Out,
 ) -> Run {
-    let beside = |folder: Option<PathBuf>| {
-        folder.unwrap_or_else(|| backup::folder_of(global.store()))
-    };
+    let beside =
+        |folder: Option<PathBuf>| folder.unwrap_or_else(|| backup::folder_of(global.store()));
     match what {
         Backup::Create { description, to } => {
             let mut options = Options::default();
@@ -81,9 +80,9 @@ fn list(folder: &Path, out: &Out) -> Run {
         out.note(plain(&format!("there is no backup in {}", folder.display())));
         return Ok(Done::Ok);
     }
-    let mut rows = vec![["ID", "TAKEN", "EVENT", "SNAPSHOTS", "SIZE", "DESCRIPTION"]
-        .map(str::to_owned)
-        .to_vec()];
+    let mut rows = vec![
+        ["ID", "TAKEN", "EVENT", "SNAPSHOTS", "SIZE", "DESCRIPTION"].map(str::to_owned).to_vec(),
+    ];
     rows.extend(found.iter().map(row));
     for (at, line) in table(&rows).into_iter().enumerate() {
         let damaged = at > 0 && found[at - 1].problem.is_some();
@@ -160,13 +159,7 @@ fn tell(report: &Report, out: &Out) -> Result<(), Failure> {
     Ok(())
 }
 
-fn restore(
-    open: Open<'_>,
-    store: &Path,
-    found: &Path,
-    options: &RestoreOptions,
-    out: &Out,
-) -> Run {
+fn restore(open: Open<'_>, store: &Path, found: &Path, options: &RestoreOptions, out: &Out) -> Run {
     let bar = out.progress(0, "");
     let mut told = |told| out::show(&bar, told);
     let restored = match open() {

@@ -90,7 +90,9 @@ fn folder(repo: &Repository, told: Option<&Path>) -> Result<PathBuf> {
         Some(folder) if folder.exists() => {
             Err(Error::invalid("folder of backups", folder.display(), "it is no folder"))
         }
-        Some(folder) => Err(Error::invalid("folder of backups", folder.display(), "it is not there")),
+        Some(folder) => {
+            Err(Error::invalid("folder of backups", folder.display(), "it is not there"))
+        }
         None if repo.in_file() => {
             let folder = folder_of(repo.path());
             backup::make_folder(&folder)?;
@@ -265,7 +267,8 @@ pub fn find(folder: impl AsRef<Path>, word: &str) -> Result<PathBuf> {
             Some(same) => return Ok(same.path.clone()),
             None => {
                 let (count, first, second) = (fitting.len(), &first.id, &second.id);
-                let why = format!("it is the beginning of {count}, {first} and {second} among them");
+                let why =
+                    format!("it is the beginning of {count}, {first} and {second} among them");
                 return Err(Error::invalid("backup", word, why));
             }
         },
@@ -311,8 +314,7 @@ struct Examined {
 /// Looks at a backup. Where the file is byte for byte what it was, its content needs not be decoded to
 /// be proved; that is done then where `all` is asked for.
 fn examine(path: &Path, all: bool, progress: &mut dyn FnMut(Progress)) -> Result<Examined> {
-    let mut report =
-        Report { path: path.to_owned(), ok: true, backup: None, problems: Vec::new() };
+    let mut report = Report { path: path.to_owned(), ok: true, backup: None, problems: Vec::new() };
     let noted = path.with_file_name(NOTE);
     let has_note = path.file_name().is_some_and(|name| name == STORE) && noted.is_file();
     if !path.is_file() && !has_note {
@@ -359,7 +361,8 @@ fn examine(path: &Path, all: bool, progress: &mut dyn FnMut(Progress)) -> Result
         if let Some(backup) = &report.backup {
             let state = store.read(|view| backup::state(view.conn))?;
             if !backup.is_of(&state) {
-                let damage = backup::damaged(path, "its note is of another store, or another state");
+                let damage =
+                    backup::damaged(path, "its note is of another store, or another state");
                 report.problems.push(verify::problem(ProblemKind::File, damage));
             }
         }

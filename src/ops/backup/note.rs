@@ -94,10 +94,7 @@ pub(crate) fn read(path: &Path) -> Result<Backup, String> {
 }
 
 /// The length and the hash of a file.
-pub(crate) fn hash_of(
-    path: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(u64, BlobHash)> {
+pub(crate) fn hash_of(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(u64, BlobHash)> {
     let io = |source| Error::io(path, source);
     let total = fs::metadata(path).map_err(io)?.len();
     let mut file = File::open(path).map_err(io)?;

@@ -92,8 +92,7 @@ impl Plan {
                     pruned.removed += 1;
                     pruned.bytes += gone.bytes;
                 }
-                Err(Error::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
             progress(done);
