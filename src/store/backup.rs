@@ -242,6 +242,11 @@ impl Making {
         self.made.path().join(name)
     }
 
+    /// Where something of this name stands in the folder that it is made in.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        schema::folder_of(self.made.path()).join(name)
+    }
+
     /// Gives what was made its own name in the folder that it was made in, where nothing stands.
     pub(crate) fn put_in_place(self, name: &str) -> Result<PathBuf> {
         let folder = schema::folder_of(self.made.path()).to_owned();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
+use tintype::codec::frame::{self, Codec};
 use tintype::ops::backup::{self, Options, RestoreOptions};
 use tintype::ops::verify::{self, Depth};
 use tintype::ops::{gc, repack};
@@ -33,7 +34,7 @@ fn told(repo: &Repository, events_less: usize) -> String {
         for artifact in one.artifacts.iter().filter(|artifact| artifact.hash.is_some()) {
             let mut content = Vec::new();
             repo.copy_to(&one.version, artifact.name.as_str(), &mut content).unwrap();
-            told += &tintype::codec::frame::hash(&content).to_string();
+            told += &frame::hash(&content).to_string();
         }
     }
     let forgotten: Vec<_> =
@@ -309,6 +310,66 @@ fn a_backup_is_made_while_others_never_rest() {
     done.store(true, Ordering::Relaxed);
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     whole(&repo);
+}
+
+#[test]
+fn backups_go_back_at_once_and_under_whoever_lets_go_of_things() {
+    let (_folder, repo) = store(30);
+    let made = create(&repo);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let repo = Repository::open(repo.path()).unwrap();
+            for n in 0.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                // What was there may be gone when it is come to: that is told, or left alone.
+                drop(repo.create(Draft::bytes(document(n)).context(context("shop/prices"))));
+                drop(repo.forget(&version(&format!("v{}", n % 30))));
+                gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+                repack::run(&repo, &mut |_| {}).unwrap();
+            }
+        });
+        let restore = || {
+            let repo = Repository::open(repo.path()).unwrap();
+            for _ in 0..4 {
+                put_back(&repo, &made.id).unwrap();
+                whole(&repo);
+            }
+        };
+        let both = [scope.spawn(restore), scope.spawn(restore)].map(|one| one.join());
+        done.store(true, Ordering::Relaxed);
+        both.into_iter().for_each(|one| one.unwrap());
+    });
+    whole(&repo);
+    let kept = backup::list(backup::folder_of(repo.path())).unwrap();
+    assert_eq!(kept.len(), 9);
+    for found in kept {
+        let report = backup::verify(&found.path, &mut |_| {}).unwrap();
+        assert!(report.ok, "{:?}", report.problems);
+    }
+    put_back(&repo, &made.id).unwrap();
+    assert_eq!(repo.versions().unwrap().len(), 30);
+}
+
+#[test]
+fn a_copy_of_an_earlier_schema_goes_back_as_one_of_this() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = include_bytes!("../data/schema-07.db.zst");
+    let earlier = frame::decode(Codec::Zstd, packed, None, 118_784).unwrap();
+    let (path, copy) = (folder.path().join("tintype.db"), folder.path().join("copy.db"));
+    fs::write(&path, &earlier).unwrap();
+    fs::write(&copy, &earlier).unwrap();
+    let repo = Repository::open(&path).unwrap();
+    let before = told(&repo, 0);
+    put(&repo, 100..103);
+    let restored = backup::restore(&repo, &copy, &RestoreOptions::forced(), &mut |_| {}).unwrap();
+    assert_eq!(restored.lost_snapshots, Some(3));
+    assert_eq!(told(&repo, 1), before);
+    assert_eq!(repo.stats().unwrap().schema, tintype::store::SCHEMA);
+    whole(&repo);
+    assert!(fs::read(&copy).unwrap() == earlier);
 }
 
 #[test]

@@ -40,6 +40,9 @@ const STORE: &str = "tintype.db";
 /// The note within a backup.
 const NOTE: &str = "backup.json";
 
+/// Names that are tried for a backup.
+const SALTS_MAX: u32 = 100;
+
 /// How a backup is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -158,7 +161,11 @@ fn seal(
     let file = making.path(STORE);
     let (bytes, hash) = note::hash_of(&file, progress)?;
     let [a, b, c, d, ..] = hash.0;
-    let id = Version::made_at(now, u32::from_le_bytes([a, b, c, d])).to_string();
+    let salt = u32::from_le_bytes([a, b, c, d]);
+    let made = |more| Version::made_at(now, salt.wrapping_add(more)).to_string();
+    // The same store at the same time, where clocks are coarse.
+    let free = (0..SALTS_MAX).map(made).find(|id| !making.beside(id).exists());
+    let id = free.unwrap_or_else(|| made(0));
     let backup = Backup {
         id: id.clone(),
         created_at: now,

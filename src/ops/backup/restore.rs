@@ -70,8 +70,8 @@ pub struct Restored {
 }
 
 /// Puts a backup, or any other copy of the store, in the place of what the store holds. Whoever holds
-/// the store, here or in other processes, finds that in the next view or transaction; writers wait
-/// meanwhile. The log goes on from that of the backup, with an event that tells of the restore.
+/// the store, here or in other processes, finds that in the next view or transaction. Writers wait
+/// meanwhile, and get `Locked` where they don't wait as long as it takes. The log goes on from that of the backup, with an event that tells of the restore.
 ///
 /// Room is needed for the store as it was, for a copy of the backup, and for one in the log.
 ///
@@ -87,6 +87,10 @@ pub fn restore(
     let path = backup.as_ref();
     if repo.in_file() && replace::real(path) == repo.path() {
         return Err(Error::invalid("backup", path.display(), "it is the store itself"));
+    }
+    if repo.is_frozen() {
+        let why = "the file, or the folder that it is in, may not be written".to_owned();
+        return Err(Error::ReadOnly { path: repo.path().to_owned(), why });
     }
     let (mut restored, from) = checked(path, progress)?;
     let there = from.read(|view| backup::state(view.conn))?;
