@@ -232,7 +232,10 @@ impl Making {
     /// Makes one, and removes what killed processes have left behind.
     pub(crate) fn within(folder: &Path) -> Result<Self> {
         let lock = hold(folder);
-        let made = tempfile::Builder::new().prefix(MAKING).tempdir_in(folder);
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let made = builder.prefix(MAKING).tempdir_in(folder);
         let made = made.map_err(|error| Error::temporary(folder, &error))?;
         Ok(Making { made, _lock: lock })
     }

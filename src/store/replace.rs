@@ -98,7 +98,7 @@ pub(crate) fn replace(
     let shared = schema::beside(path, "-shm");
     let remove_parts = || -> Result<()> {
         let all = parts.iter().map(|(part, _)| part).chain([&shared]);
-        all.filter(|part| part.exists()).try_for_each(|part| fs::remove_file(part)).map_err(io)?;
+        all.filter(|part| part.exists()).try_for_each(fs::remove_file).map_err(io)?;
         schema::sync_folder(folder).map_err(io)
     };
     if same_id {

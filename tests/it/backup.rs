@@ -627,6 +627,7 @@ fn what_rules_don_t_keep_is_removed_and_what_is_damaged_does_not_count() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn what_killed_processes_left_goes_and_what_is_being_made_stays() {
     let (_folder, repo) = store(2);
@@ -649,7 +650,9 @@ fn what_killed_processes_left_goes_and_what_is_being_made_stays() {
     let mode = |path: &Path| {
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
     };
-    assert_eq!((mode(&folder), mode(&list[0].path)), (0o700, 0o600));
+    let (store, note) = (&list[0].path, list[0].path.with_file_name("backup.json"));
+    assert_eq!([store, &note].map(|path| mode(path)), [0o600; 2]);
+    assert_eq!([&folder, store.parent().unwrap()].map(mode), [0o700; 2]);
 }
 
 #[test]
