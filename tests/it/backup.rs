@@ -130,6 +130,7 @@ fn a_backup_goes_back_as_it_was_taken_and_so_does_what_it_replaced() {
     assert_eq!(detail["replaced"]["event"], json!(made.event + 5));
 
     // And back: what it replaced is a backup as good as any. Just the event of the restore is lost.
+    assert_eq!((kept.replaced_by.as_ref(), kept.checked), (Some(&made.id), false));
     assert_eq!(kept.description, Some(format!("before {} was restored", made.id)));
     let back =
         backup::restore(&repo, path_of(&repo, &kept.id), &RestoreOptions::default(), &mut |_| {});
@@ -661,6 +662,8 @@ fn words_for_backups_mean_one_or_are_refused() {
     let ids: Vec<String> = (0..3).map(|_| create(&repo).id).collect();
     let folder = backup::folder_of(repo.path());
     let find = |word: &str| backup::find(&folder, word);
+    assert_eq!(find("latest").unwrap(), folder.join(&ids[2]).join("tintype.db"));
+    put_back(&repo, &ids[0]).unwrap();
     assert_eq!(find("latest").unwrap(), folder.join(&ids[2]).join("tintype.db"));
     assert_eq!(find(&ids[0]).unwrap(), folder.join(&ids[0]).join("tintype.db"));
     let by_path = folder.join(&ids[1]);

@@ -64,7 +64,7 @@ fn programs_are_told_all_of_it() {
     let shell = stocked();
     let made = shell.json("backup create --description first").remove(0);
     let example = json!({
-        "id": "", "created_at": "", "description": "", "store": "", "store_schema": 1, "event": 1,
+        "id": "", "created_at": "", "description": "", "replaced_by": null, "store": "", "store_schema": 1, "event": 1,
         "chain": "", "snapshots": 1, "checked": true, "bytes": 1, "hash": "", "path": "",
     });
     check_members(&made, example);

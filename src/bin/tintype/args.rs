@@ -633,7 +633,8 @@ Examples:
   tintype backup restore latest --dry-run
   tintype backup restore 1k0ter --force")]
     Restore {
-        /// latest, an id or the beginning of one, or a path to a backup or any copy of the store
+        /// latest, an id or the beginning of one, or a path to a backup or any copy of the store;
+        /// latest is none that a restore kept
         #[arg(value_name = "BACKUP")]
         backup: String,
         /// Lose snapshots that came after it

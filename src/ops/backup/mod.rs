@@ -140,13 +140,15 @@ pub fn create(
     }
     let state = copy.read(|view| backup::state(view.conn))?;
     drop(copy);
-    let taken = Taken { description: options.description.clone(), checked: options.depth, state };
+    let (description, checked) = (options.description.clone(), options.depth);
+    let taken = Taken { description, replaced_by: None, checked, state };
     seal(repo.now(), making, taken, progress)
 }
 
 /// What is known of a copy that is to be a backup.
 struct Taken {
     description: Option<String>,
+    replaced_by: Option<String>,
     checked: Depth,
     state: State,
 }
@@ -170,6 +172,7 @@ fn seal(
         id: id.clone(),
         created_at: now,
         description: taken.description,
+        replaced_by: taken.replaced_by,
         store: backup::hex(&taken.state.store),
         store_schema: SCHEMA,
         event: taken.state.head.seq.max(0) as u64,
@@ -255,14 +258,19 @@ fn seen(path: &Path, id: &str, backup: &Backup) -> Option<String> {
 }
 
 /// The store of the backup that a word means: `latest`, an id or the beginning of one alone in this
-/// folder, or a path to a backup or to any store.
+/// folder, or a path to a backup or to any store. `latest` is none that was kept when another was
+/// restored, so that it means the same before and after.
 ///
 /// Fails with `NotFound` where there is none, and with `Invalid` where the word fits several.
 pub fn find(folder: impl AsRef<Path>, word: &str) -> Result<PathBuf> {
     let list = list(folder)?;
     let not_found = || Error::not_found(What::Backup, word);
     if word == "latest" {
-        let newest = list.into_iter().find(|found| found.problem.is_none());
+        let made = |found: &Found| {
+            let is_made = |backup: &Backup| backup.replaced_by.is_none();
+            found.problem.is_none() && found.backup.as_ref().is_some_and(is_made)
+        };
+        let newest = list.into_iter().find(made);
         return newest.map(|found| found.path).ok_or_else(not_found);
     }
     let fits = |found: &&Found| !word.is_empty() && found.id.starts_with(word);

@@ -33,6 +33,9 @@ pub struct Backup {
     pub created_at: Time,
     /// What was said of it in words.
     pub description: Option<String>,
+    /// What took the place of it, where it was kept when that was restored: the id of a backup, or a
+    /// path.
+    pub replaced_by: Option<String>,
     /// The id of the store that it was taken of, 32 hex digits.
     pub store: String,
     /// The schema of the store.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Backup, Examined, STORE, Taken};
 use crate::error::{Corruption, Error, Result};
-use crate::model::time::{Clock, SystemClock, Time};
+use crate::model::time::{Clock, SystemClock};
 use crate::ops::progress::Progress;
 use crate::ops::verify::Depth;
 use crate::store::backup::{self, Making, State};
@@ -292,6 +292,7 @@ fn keep(
     backup::copy(view.conn, &making.path(STORE), &mut |_, _| {})?;
     let state = backup::state(view.conn)?;
     let description = Some(format!("before {name} was restored"));
-    let now: Time = repo.now();
-    super::seal(now, making, Taken { description, checked: Depth::Quick, state }, progress)
+    let replaced_by = Some(name.to_owned());
+    let taken = Taken { description, replaced_by, checked: Depth::Quick, state };
+    super::seal(repo.now(), making, taken, progress)
 }
