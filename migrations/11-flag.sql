@@ -36,7 +36,8 @@ SELECT
     || printf('.%06dZ', ((at_us % 1000000) + 1000000) % 1000000) AS at,
   CASE event.kind WHEN 0 THEN 'init' WHEN 1 THEN 'create' WHEN 2 THEN 'tag' WHEN 3 THEN 'untag'
                   WHEN 4 THEN 'forget' WHEN 5 THEN 'undelete' WHEN 6 THEN 'purge' WHEN 7 THEN 'retention'
-                  WHEN 8 THEN 'repair' WHEN 9 THEN 'flag' ELSE event.kind END AS kind,
+                  WHEN 8 THEN 'repair' WHEN 9 THEN 'flag' WHEN 10 THEN 'restore'
+                  ELSE event.kind END AS kind,
   snapshot.version,
   event.detail
 FROM event

@@ -108,6 +108,14 @@ pub enum Error {
         /// The version.
         version: Version,
     },
+    /// A backup was to be put back over snapshots that it does not hold.
+    #[error("restoring {} would lose newer snapshots, {snapshots} in all", backup.display())]
+    NewerSnapshots {
+        /// The backup.
+        backup: PathBuf,
+        /// How many snapshots came after it, those that are forgotten and not purged among them.
+        snapshots: u64,
+    },
     /// A value given by the caller can't be taken.
     #[error("{what} {}: {why}", quoted(value))]
     Invalid {
@@ -234,6 +242,7 @@ impl Error {
             Error::Ambiguous { .. } => "ambiguous",
             Error::VersionExists { .. } => "version_exists",
             Error::Pinned { .. } => "pinned",
+            Error::NewerSnapshots { .. } => "newer_snapshots",
             Error::Invalid { .. } => "invalid",
             Error::TooLarge { .. } => "too_large",
             Error::Corrupt(_) => "corrupt",
@@ -270,6 +279,8 @@ pub enum What {
     Alert,
     /// A feature flag.
     Flag,
+    /// A backup, by its id or its path.
+    Backup,
 }
 
 impl fmt::Display for What {
@@ -282,6 +293,7 @@ impl fmt::Display for What {
             What::Forgotten => "forgotten snapshot",
             What::Alert => "open alert",
             What::Flag => "flag",
+            What::Backup => "backup",
         })
     }
 }

@@ -32,11 +32,13 @@ pub enum EventKind {
     Repair = 8,
     /// Feature flags were changed.
     Flag = 9,
+    /// A backup was put in the place of what the store held.
+    Restore = 10,
 }
 
 impl EventKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: [EventKind; 11] = [
         EventKind::Init,
         EventKind::Create,
         EventKind::Tag,
@@ -47,6 +49,7 @@ impl EventKind {
         EventKind::Retention,
         EventKind::Repair,
         EventKind::Flag,
+        EventKind::Restore,
     ];
 
     /// The word for it, in the file's views and in output.
@@ -62,6 +65,7 @@ impl EventKind {
             EventKind::Retention => "retention",
             EventKind::Repair => "repair",
             EventKind::Flag => "flag",
+            EventKind::Restore => "restore",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Floor 5: the verbs that work on snapshots and on the whole store.
 
+pub mod backup;
 pub mod compare;
 pub mod forget;
 pub mod gc;

@@ -102,7 +102,7 @@ pub fn repair(
         each(&salvage, options, &mut report, progress, &mut |_| Ok(()))?;
         return Ok(report);
     }
-    let aside = replace::replace(path, &stamp, SystemClock.now(), |beside| {
+    let aside = replace::replace(path, &stamp, SystemClock.now(), false, |beside| {
         let repo = Builder::default().init(beside)?;
         fill(&repo, &salvage, options, &mut report, progress)?;
         repo.close()

@@ -33,6 +33,12 @@ pub(crate) fn file(conn: &Connection, quick: bool) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+/// A number that is another one after a backup was put into the store. Events and rows that were
+/// looked at before are none of what stands there then.
+pub(crate) fn cookie(conn: &Connection) -> Result<i64> {
+    conn.pragma_query_value(None, "schema_version", |row| row.get(0)).doing("checking the file")
+}
+
 /// References between rows that lead nowhere.
 pub(crate) fn references(conn: &Connection, found: &mut dyn FnMut(Corruption)) -> Result<()> {
     let doing = "checking references";

@@ -6,6 +6,7 @@
 //!
 //! **Refused:** weaker durability for speed. Bulk work takes larger transactions instead.
 
+pub(crate) mod backup;
 mod blobs;
 pub(crate) mod check;
 mod contexts;
@@ -143,10 +144,15 @@ impl Builder {
     /// Opens the store at `path` for reading and leaves it as it is: an older one is brought to the
     /// present schema in a copy.
     pub(crate) fn open_untouched(self, path: impl AsRef<Path>) -> Result<Repository> {
+        self.open_copied(Location::File(schema::real(path.as_ref())))
+    }
+
+    /// Opens a store where it is, and one of an older schema in a copy.
+    fn open_copied(self, location: Location) -> Result<Repository> {
         sqlite::be_patient(self.busy_timeout);
-        let path = &schema::real(path.as_ref());
+        let path = &location.path();
         schema::find(path)?;
-        let (location, found) = schema::look(Location::File(path.to_owned()))?;
+        let (location, found) = schema::look(location)?;
         if found == SCHEMA {
             return self.start(location, None, None);
         }

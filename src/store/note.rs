@@ -6,14 +6,20 @@
 //! store. A store without its note is a good store.
 //!
 //! **Invariant:** a note is only raised, and only along the log that it tells of. Once the log
-//! has lost its end, what is written later does not cover that up.
+//! has lost its end, what is written later does not cover that up. Only who puts a backup back takes
+//! away what was noted of the log that this ends.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::codec::digest::{Digest, Fields};
+use crate::model::time::Stopwatch;
 use crate::store::events::Head;
+
+/// How long it is waited for who holds the note, which takes a moment.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// A note: which store, and how far its log had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,24 @@ pub(crate) fn read(store: &Path) -> Option<Note> {
     let mut file = File::open(path_of(store)).ok()?;
     file.lock_shared().ok()?;
     parse(&mut file)
+}
+
+/// Says this, or nothing any more, whatever was noted before. Where somebody keeps holding the note,
+/// it is removed: a store without one is a good store.
+pub(crate) fn say(store: &Path, note: Option<Note>) -> io::Result<()> {
+    let watch = Stopwatch::start();
+    let mut file = open(store)?;
+    while file.try_lock().is_err() {
+        if watch.elapsed() > WAIT {
+            return std::fs::remove_file(path_of(store));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    file.set_len(0)?;
+    match note {
+        Some(note) => file.write_all(note.line().as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// The note of a store as this process raises it.

@@ -55,10 +55,15 @@ impl Stamp {
 /// Lets `make` make a store at the path that it is given, and puts that in the place of the one at
 /// `path`, which gets a name with the time in it; gives that name. Fails with `Locked` where somebody
 /// has changed that since its stamp was taken, or has it open.
+///
+/// The new store may have the `same_id` as the old one, so that the log of the old one would be taken
+/// for its own. Then that goes first: ended in between, the old file stands without its log, and both
+/// stand beside it.
 pub(crate) fn replace(
     path: &Path,
     stamp: &Stamp,
     now: Time,
+    same_id: bool,
     make: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let folder = schema::folder_of(path);
@@ -90,12 +95,17 @@ pub(crate) fn replace(
         twice(part, &schema::beside(&aside, end)).map_err(io)?;
     }
     schema::sync_folder(folder).map_err(io)?;
-    fs::rename(&made, path).map_err(io)?;
     let shared = schema::beside(path, "-shm");
-    for part in parts.iter().map(|(part, _)| part).chain([&shared]).filter(|part| part.exists()) {
-        fs::remove_file(part).map_err(io)?;
+    let remove_parts = || -> Result<()> {
+        let all = parts.iter().map(|(part, _)| part).chain([&shared]);
+        all.filter(|part| part.exists()).try_for_each(fs::remove_file).map_err(io)?;
+        schema::sync_folder(folder).map_err(io)
+    };
+    if same_id {
+        remove_parts()?;
     }
-    schema::sync_folder(folder).map_err(io)?;
+    fs::rename(&made, path).map_err(io)?;
+    remove_parts()?;
     let note = schema::beside(&made, "-head");
     if note.exists() {
         fs::rename(&note, schema::beside(path, "-head")).map_err(io)?;

@@ -65,7 +65,7 @@ impl Replay {
                 Some(Kind::Purge) => self.purge(&event, found),
                 Some(Kind::Retention) => self.retain(&event, found),
                 // What they tell is compared on the floor of records.
-                Some(Kind::Repair | Kind::Flag) => {
+                Some(Kind::Repair | Kind::Flag | Kind::Restore) => {
                     let told = Fields::new().text_or_none(event.detail.as_deref()).digest();
                     if told != event.digest {
                         found(damaged(&event, "does not tell what it told"));

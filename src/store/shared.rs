@@ -13,6 +13,7 @@ use crate::codec::digest::Digest;
 use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::{Clock, Time};
+use crate::store::events::Head;
 use crate::store::gather::{Gathered, InHand};
 use crate::store::lanes::Lanes;
 use crate::store::note::{self, Note};
@@ -72,6 +73,14 @@ impl Shared {
     pub(crate) fn note(&self) -> Option<Note> {
         let (Location::File(path) | Location::Frozen(path)) = &self.location else { return None };
         note::read(path).filter(|note| Some(&note.store) == self.uuid.get())
+    }
+
+    /// Lets the note beside the file say this, or nothing, whatever it said before.
+    pub(crate) fn say(&self, head: Option<Head>) {
+        let (Location::File(path), Some(store)) = (&self.location, self.uuid.get()) else { return };
+        if let Err(error) = note::say(path, head.map(|head| Note { store: *store, head })) {
+            log::warn!("the note beside {} was not written: {error}", path.display());
+        }
     }
 
     /// Fails where this thread is within a transaction that writes: it would wait for itself.
@@ -141,7 +150,9 @@ impl Shared {
                 (&self.location, head, self.uuid.get())
             {
                 locked(&self.noted).raise(path, Note { store: *store, head }, |noted| {
-                    *noted == begun || events::passes(conn, noted).unwrap_or(false)
+                    // A backup that was put back since has ended the log that this was written to.
+                    let is_past = |head| events::passes(conn, head).unwrap_or(false);
+                    *noted == begun || is_past(noted) && is_past(&head)
                 });
             }
             Ok(value)

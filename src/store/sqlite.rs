@@ -54,6 +54,11 @@ fn wait_for_lock(attempt: i32) -> bool {
     true
 }
 
+/// The error of a lock that was waited for until this thread's patience was over.
+pub(crate) fn locked() -> Error {
+    Error::Locked { path: PathBuf::new(), waited: PATIENCE.get().0 }
+}
+
 /// Says what was being done when SQLite failed.
 pub(crate) trait Doing<T> {
     /// Turns SQLite's error into ours.
@@ -82,9 +87,7 @@ pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> Error 
         {
             Error::Corrupt(Corruption::of_store(format!("{doing}: {error}")))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::Locked { path, waited: PATIENCE.get().0 }
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(),
         Some(ErrorCode::DiskFull) => Error::NoSpace { path },
         Some(ErrorCode::SystemIoFailure) if is_writing(&error) && is_limited() => {
             Error::NoSpace { path }

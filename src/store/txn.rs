@@ -233,6 +233,11 @@ impl<'c> Transaction<'c> {
         self.records(|records| records.note(Kind::Repair, detail).map(drop))
     }
 
+    /// Notes in the log that a backup was put in the place of what the store held.
+    pub(crate) fn note_restore(&mut self, detail: &Value) -> Result<()> {
+        self.records(|records| records.note(Kind::Restore, detail).map(drop))
+    }
+
     /// Purges some of what was forgotten until then; tells what that freed.
     pub(crate) fn purge(&mut self, until: Time, limit: usize) -> Result<Freed> {
         self.whole(|tx| gc::purge(tx.view.conn, &mut tx.log, tx.now, until, limit))

@@ -8,6 +8,9 @@
 mod address;
 mod alerts;
 mod aria;
+mod backup;
+#[cfg(all(unix, feature = "cli"))]
+mod backup_crash;
 #[cfg(all(target_os = "linux", feature = "chrome"))]
 mod browser;
 mod bsdiff;
@@ -15,6 +18,8 @@ mod capture;
 mod chunk;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod cli_backup;
 #[cfg(all(feature = "cli", feature = "chrome"))]
 mod cli_capture;
 #[cfg(feature = "cli")]

@@ -264,3 +264,27 @@ fn damage_of_a_store_that_may_not_be_written_is_found() {
     assert!(verified.text().contains("what was committed since is lost"), "{}", verified.text());
     assert!(verified.err.contains("what was committed since is lost"), "{}", verified.err);
 }
+
+#[test]
+fn a_store_that_may_not_be_written_has_backups_elsewhere_and_stays_as_it_is() {
+    let place = Place::with_store();
+    let id = place.done("backup create --to ../out");
+    place.set_mode("", 0o555);
+    let told = place.run("backup create").failed(1, "tintype.db.backups");
+    assert!(told.contains("ermission denied"), "{told}");
+    place.set_mode("tintype.db", 0o444);
+    let other = place.done("backup create --to ../out");
+    place.done(&format!("backup verify --in ../out {} {}", id.trim(), other.trim()));
+    let words = format!("backup restore --in ../out --keep-in ../out {}", id.trim());
+    place.run(&words).failed(1, "can't be written");
+    assert_eq!(place.done("backup list --in ../out").lines().count(), 3);
+    place.reads_only();
+    // A folder of backups that may only be read.
+    place.set_mode("../out", 0o555);
+    let told = place.run("backup create --to ../out").failed(1, "../out");
+    assert!(told.contains("ermission denied"), "{told}");
+    let told = place.run("backup prune --keep-last 1 --in ../out").failed(1, "../out");
+    assert!(told.contains("ermission denied"), "{told}");
+    place.done(&format!("backup verify --in ../out {} {}", id.trim(), other.trim()));
+    place.set_mode("../out", 0o755);
+}

@@ -2,6 +2,7 @@
 
 mod alert;
 mod args;
+mod backup;
 #[cfg(feature = "chrome")]
 mod capture;
 #[cfg(feature = "chrome")]
@@ -92,6 +93,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Import(args) => transfer::import(&open()?, &args, out),
         Command::Legacy(what) => legacy::legacy(open, global, &what, out),
         Command::Repair(args) => transfer::repair(global.store(), &args, out),
+        Command::Backup(what) => backup::backup(open, global, what, out),
         Command::Stats => read::stats(&open()?, out),
         Command::Metrics(args) => metrics::metrics(&open()?, args, out),
         Command::Monitor(args) => monitor::monitor(open, &args, out),
@@ -222,6 +224,12 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         }
         Error::NotFound { what: tintype::What::Flag, .. } => {
             "see all flags with: tintype flag list".into()
+        }
+        Error::NotFound { what: tintype::What::Backup, .. } => {
+            "see what there is with: tintype backup list, or name a path".into()
+        }
+        Error::NewerSnapshots { .. } => {
+            "say that it is meant with --force; what the store holds now is kept as a backup".into()
         }
         Error::NotFound { .. } => {
             "see what there is with: tintype list, and what was forgotten with: tintype list --forgotten".into()
