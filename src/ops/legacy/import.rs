@@ -282,7 +282,7 @@ fn is_its_own(error: &Error) -> bool {
     )
 }
 
-/// Stages a large file, which must still be what it was when it was hashed.
+/// Stages a file that is not held, which must still be what it was when it was hashed.
 pub(crate) fn staged(
     repo: &Repository,
     tree: &Tree,
@@ -296,7 +296,7 @@ pub(crate) fn staged(
         source: std::io::Error::other(why),
     };
     let mut stream = tree.stream(file).map_err(|why| changed(why.to_string()))?;
-    let staged = repo.stage(context, name, &mut stream)?;
+    let staged = repo.stage_apart(context, name, &mut stream)?;
     stream.end().map_err(|why| changed(why.to_string()))?;
     match &staged.0 {
         Given::Staged { hash: read, .. } if *read != hash => {

@@ -25,6 +25,9 @@ pub const LEGACY: &str = "legacy";
 /// The most bytes of content that is held for as long as a hash of it is made, where that can't be
 /// made piece by piece.
 const WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The most bytes of the files of one snapshot that are held. What is beyond is read piece by piece, once
+/// to know it and once to store it.
+pub(crate) const HELD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How many hashes and notes user info tells where it can't hold all that is to be told.
 pub(crate) const HASHES_MAX: usize = 500;
 /// The same of notes.
@@ -39,7 +42,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub(crate) enum Ready {
     /// Here.
     Held(Arc<[u8]>),
-    /// In a file, too large to be held.
+    /// In a file, too large to be held by itself or with what is held already.
     File(FileId),
     /// None, and why.
     Missing(ArtifactStatus, String),
@@ -74,12 +77,15 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
     for declared in &found.declared {
         declared_of.entry(&declared.artifact).or_default().push(declared);
     }
+    let mut held = 0;
     for part in &found.parts {
         let declared = declared_of.remove(part.name.as_str()).unwrap_or_default();
         let read = match &part.content {
             Content::Held(content) => Ok((Ready::Held(content.as_slice().into()), None)),
             Content::Missing(status, why) => Ok((Ready::Missing(*status, why.clone()), None)),
-            Content::File(file) if tree.size(*file) <= UNCUT_BYTES_MAX as u64 => tree
+            Content::File(file)
+                if tree.size(*file) <= UNCUT_BYTES_MAX as u64
+                    && held + tree.size(*file) <= HELD_BYTES_MAX => tree
                 .read(*file, UNCUT_BYTES_MAX as u64)
                 .map(|content| (Ready::Held(content.into()), None)),
             Content::File(file) => {
@@ -87,6 +93,9 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
                 hashes.map(|hashes| (Ready::File(*file), Some(hashes)))
             }
         };
+        if let Ok((Ready::Held(content), _)) = &read {
+            held += content.len() as u64;
+        }
         let (ready, streamed) = read.unwrap_or_else(|why| {
             let why = why.to_string();
             if let Content::File(file) = part.content {

@@ -10,6 +10,9 @@ use crate::ops::legacy::look::{Candidates, Look};
 
 /// What a delta is whose version nothing tells of.
 pub(super) const ORPHANED_DELTA: &str = "orphaned delta";
+/// The longest entry that stands in a registry alone and is surely not more than a store takes of a
+/// snapshot, so that all of it is told, in bytes.
+const TOLD_BYTES_MAX: usize = 8 * 1024;
 /// Names that end so were being written.
 const UNFINISHED: [&str; 4] = [".data.tmp", ".delta.tmp", ".data.tmp.npy", ".delta.tmp.npy"];
 
@@ -77,8 +80,13 @@ impl<'t> Plan<'t> {
         self.values();
         self.beside(files);
         // The first version accounts for a registry of which nothing is lost.
+        let is_told = |slot: &Slot| match &slot.entry {
+            EntryAt::Registry(text) => text.len() <= TOLD_BYTES_MAX,
+            _ => true,
+        };
+        let is_retold = self.is_retold && self.slots.iter().all(is_told);
         match (registry, self.slots.first_mut()) {
-            (Some(registry), Some(first)) if self.is_retold => first.registry = Some(registry),
+            (Some(registry), Some(first)) if is_retold => first.registry = Some(registry),
             (Some(file), _) => self.jobs.push(Job::Beside { file, variant: "registry" }),
             (None, _) => {}
         }
