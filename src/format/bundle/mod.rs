@@ -328,7 +328,8 @@ impl<'t> File<'t> {
         let Some(own) = metadata.own.take() else { return false };
         let config = Config::of(&metadata.config);
         let place = metadata.bundle_path.unwrap_or_default();
-        write(&own, &metadata.additional_metadata, &config, &place).is_ok_and(|text| text == self.bytes)
+        write(&own, &metadata.additional_metadata, &config, &place)
+            .is_ok_and(|text| text == self.bytes)
     }
 
     /// Compares `content_hash` with the facts that it is over.

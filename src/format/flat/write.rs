@@ -31,7 +31,11 @@ pub struct Picture<'p> {
 /// one who reads it can tell whether it was written so.
 ///
 /// Fails with `Invalid` where JSON can't hold what the snapshot says.
-pub fn write(own: &FlatOwn, page: Option<Page<'_>>, picture: Option<Picture<'_>>) -> Result<Vec<u8>> {
+pub fn write(
+    own: &FlatOwn,
+    page: Option<Page<'_>>,
+    picture: Option<Picture<'_>>,
+) -> Result<Vec<u8>> {
     let FlatOwn { snapshot, user_info } = own;
     let captured_at = snapshot.created_at.to_string().replace('Z', "+00:00");
     let content = page.and_then(|page| std::str::from_utf8(page.content).ok());
@@ -73,7 +77,8 @@ pub fn write(own: &FlatOwn, page: Option<Page<'_>>, picture: Option<Picture<'_>>
         "screenshot_metadata": picture_metadata,
         "tintype": own,
     });
-    let refuse = |why: serde_json::Error| Error::invalid("snapshot", &snapshot.version, why.to_string());
+    let refuse =
+        |why: serde_json::Error| Error::invalid("snapshot", &snapshot.version, why.to_string());
     serde_json::to_vec_pretty(&document).map_err(refuse)
 }
 

@@ -113,7 +113,9 @@ impl<'p> Tagger<'p> {
             Node::Text(text) => 4 * text.len(),
             Node::Bytes(bytes) | Node::ByteArray(bytes) => 2 * bytes.len(),
             Node::Int(digits) => digits.len(),
-            Node::Global { module, name } => escaped_bytes(module.as_bytes()) + escaped_bytes(name.as_bytes()),
+            Node::Global { module, name } => {
+                escaped_bytes(module.as_bytes()) + escaped_bytes(name.as_bytes())
+            }
             _ => 0,
         };
         if self.above.len() >= RENDERED_DEPTH_MAX / 3 || !self.has_room(bytes) {

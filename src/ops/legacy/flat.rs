@@ -236,7 +236,9 @@ fn add_picture(tree: &Tree, document: &Document, found: &mut Found) -> Result<()
     if let Some(hash) = &named.hash {
         match Declared::of_text(name, hash) {
             Some(declared) => found.declared.push(declared),
-            None => found.problems.push(format!("the hash of its picture is none: {}", short(hash))),
+            None => {
+                found.problems.push(format!("the hash of its picture is none: {}", short(hash)))
+            }
         }
     }
     found.parts.push(Part::new(name, "image/png", content)?);

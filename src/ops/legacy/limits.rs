@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::artifact::check_media_type;
-use crate::model::snapshot::{
-    ARTIFACTS_MAX, DESCRIPTION_BYTES_MAX, TAGS_MAX, USER_INFO_BYTES_MAX,
-};
+use crate::model::snapshot::{ARTIFACTS_MAX, DESCRIPTION_BYTES_MAX, TAGS_MAX, USER_INFO_BYTES_MAX};
 use crate::ops::legacy::found::{Content, Found};
 use crate::ops::legacy::settle::{HASHES_MAX, NOTE_CHARACTERS_MAX, NOTES_MAX};
 
@@ -81,9 +79,11 @@ pub(crate) fn check(found: &Found) -> Result<(), String> {
 
 /// The bytes that what is said of it takes in user info, in any case.
 fn said(found: &Found) -> usize {
-    let bytes = |value: serde_json::Result<Vec<u8>>| value.map_or(usize::MAX / 8, |text| text.len());
+    let bytes =
+        |value: serde_json::Result<Vec<u8>>| value.map_or(usize::MAX / 8, |text| text.len());
     let texts = [&found.key, &found.variant];
     let names = [&found.version, &found.based_on, &found.written];
     let texts = texts.into_iter().chain(names.into_iter().flatten());
-    bytes(serde_json::to_vec(&found.info)) + texts.map(|text| bytes(serde_json::to_vec(text))).sum::<usize>()
+    bytes(serde_json::to_vec(&found.info))
+        + texts.map(|text| bytes(serde_json::to_vec(text))).sum::<usize>()
 }

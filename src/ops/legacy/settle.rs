@@ -85,11 +85,14 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
             Content::Missing(status, why) => Ok((Ready::Missing(*status, why.clone()), None)),
             Content::File(file)
                 if tree.size(*file) <= UNCUT_BYTES_MAX as u64
-                    && held + tree.size(*file) <= HELD_BYTES_MAX => tree
-                .read(*file, UNCUT_BYTES_MAX as u64)
-                .map(|content| (Ready::Held(content.into()), None)),
+                    && held + tree.size(*file) <= HELD_BYTES_MAX =>
+            {
+                tree.read(*file, UNCUT_BYTES_MAX as u64)
+                    .map(|content| (Ready::Held(content.into()), None))
+            }
             Content::File(file) => {
-                let hashes = stream(tree, *file, !declared.is_empty());
+                let is_sha256 = |one: &&Declared| one.algorithm == Algorithm::Sha256;
+                let hashes = stream(tree, *file, declared.iter().any(is_sha256));
                 hashes.map(|hashes| (Ready::File(*file), Some(hashes)))
             }
         };
@@ -136,8 +139,8 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
     Settled { found, contents, checked, identity, unread }
 }
 
-/// The hashes of a file that is too large to be held: of its content as a blob, and as SHA-256,
-/// where one was declared.
+/// The hashes of a file that is not held: of its content as a blob, and as SHA-256, where one was
+/// declared.
 fn stream(tree: &Tree, file: FileId, is_declared: bool) -> Result<(BlobHash, String), Unread> {
     let mut stream = tree.stream(file)?;
     let (mut hasher, mut sha256) = (frame::Hasher::new(), Sha256Stream::default());
@@ -265,9 +268,10 @@ impl Settled {
         }
         told["metadata_left_out"] = "more than user info holds".into();
         told["metadata_digest"] = digest_of(&found.metadata).into();
-        for (name, all, max) in
-            [("hashes_left_out", hashes.len(), HASHES_MAX), ("notes_left_out", notes.len(), NOTES_MAX)]
-        {
+        for (name, all, max) in [
+            ("hashes_left_out", hashes.len(), HASHES_MAX),
+            ("notes_left_out", notes.len(), NOTES_MAX),
+        ] {
             if all > max {
                 told[name] = (all - max).into();
             }

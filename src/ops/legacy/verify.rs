@@ -16,7 +16,7 @@ use crate::model::artifact::Artifact;
 use crate::model::id::{BlobHash, Version};
 use crate::model::query::Query;
 use crate::model::snapshot::Snapshot;
-use crate::ops::legacy::declared::Checked;
+use crate::ops::legacy::declared::{Algorithm, Checked};
 use crate::ops::legacy::files::Tree;
 use crate::ops::legacy::found::When;
 use crate::ops::legacy::names::{self, Bases};
@@ -429,6 +429,7 @@ fn again(
     }
     let mut reader = repo.reader(version, name)?;
     let (mut hasher, mut sha256) = (Hasher::new(), Sha256Stream::default());
+    let is_sha256 = wanted.iter().any(|one| one.declared.algorithm == Algorithm::Sha256);
     loop {
         let part = reader.fill_buf().map_err(|source| Error::io(name, source).unwrapped())?;
         let count = part.len();
@@ -436,7 +437,9 @@ fn again(
             break;
         }
         hasher.update(part);
-        sha256.update(part);
+        if is_sha256 {
+            sha256.update(part);
+        }
         reader.consume(count);
     }
     let (hash, sha256) = (hasher.hash(), sha256.hex());

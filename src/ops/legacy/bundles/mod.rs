@@ -140,7 +140,8 @@ fn is_left_of_metadata(tree: &Tree, file: FileId) -> bool {
     let Shape::Object(members) = shape::of(&bytes) else { return false };
     let is_cut = matches!(File::parse(&bytes), Err(NotMetadata::Json(_)));
     let told = bundle::MEMBERS.iter().filter(|name| members.have(&[name])).count();
-    let begins = members.names.first().is_some_and(|first| bundle::MEMBERS.contains(&first.as_str()));
+    let begins =
+        members.names.first().is_some_and(|first| bundle::MEMBERS.contains(&first.as_str()));
     is_cut && begins && (told > 1 || members.inner_have(&["site"]) || members.names.len() == 1)
 }
 
