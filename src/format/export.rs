@@ -22,6 +22,7 @@ use serde_json::{Map, json};
 
 use crate::codec::frame;
 use crate::error::{Corruption, Error, Result};
+use crate::format::layout;
 use crate::format::pickle::{Id, Pickle};
 use crate::format::pyjson::{self, Kind, NameOrder, PyJson, Value, Verdict};
 use crate::model::artifact::{DraftArtifact, MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
@@ -170,17 +171,7 @@ fn offset(time: Time) -> String {
 fn member(value: &impl Serialize) -> Result<String> {
     let refuse = |why: serde_json::Error| Error::invalid("JSON value", "", why.to_string());
     let text = serde_json::to_string_pretty(value).map_err(refuse)?.replace('\n', "\n  ");
-    let mut ascii = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_ascii() {
-            true => ascii.push(character),
-            // It stands in a text.
-            false => {
-                ascii.push_str(pyjson::quoted(character.encode_utf8(&mut [0; 4])).trim_matches('"'))
-            }
-        }
-    }
-    Ok(ascii)
+    Ok(layout::ascii(&text))
 }
 
 /// Whether a file that begins so may be such a document: its first character opens an object.

@@ -11,6 +11,7 @@ pub mod flat;
 pub mod har;
 pub mod hashes;
 pub mod image;
+pub mod layout;
 pub mod mhtml;
 pub mod pickle;
 pub mod prometheus;

@@ -154,7 +154,7 @@ impl DraftArtifact {
     ) -> Result<Self> {
         Ok(DraftArtifact {
             name,
-            media_type: check_media_type(media_type.into())?,
+            media_type: checked(media_type.into())?,
             status: ArtifactStatus::Stored,
             reason: None,
             took: None,
@@ -177,7 +177,7 @@ impl DraftArtifact {
         }
         Ok(DraftArtifact {
             name,
-            media_type: check_media_type(media_type.into())?,
+            media_type: checked(media_type.into())?,
             status,
             reason,
             took: None,
@@ -217,22 +217,26 @@ impl DraftArtifact {
     }
 }
 
-fn check_media_type(media_type: String) -> Result<String> {
-    let refuse = |why: &str| Err(Error::invalid("media type", &media_type, why));
+fn checked(media_type: String) -> Result<String> {
+    match check_media_type(&media_type) {
+        Ok(()) => Ok(media_type),
+        Err(why) => Err(Error::invalid("media type", &media_type, why)),
+    }
+}
+
+/// Whether a text can be a media type; why not.
+pub(crate) fn check_media_type(media_type: &str) -> Result<(), String> {
     if media_type.len() > MEDIA_TYPE_BYTES_MAX {
-        return refuse(&format!(
-            "it is {} bytes; at most {MEDIA_TYPE_BYTES_MAX}",
-            media_type.len()
-        ));
+        return Err(format!("it is {} bytes; at most {MEDIA_TYPE_BYTES_MAX}", media_type.len()));
     }
     match media_type.split_once('/') {
         Some((kind, rest)) if !kind.is_empty() && !rest.is_empty() => {}
-        _ => return refuse("it has not the form type/subtype"),
+        _ => return Err("it has not the form type/subtype".to_owned()),
     }
     if !media_type.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return refuse("it has a character that is not printable ASCII");
+        return Err("it has a character that is not printable ASCII".to_owned());
     }
-    Ok(media_type)
+    Ok(())
 }
 
 /// Guesses the media type from the extension of a file's name.

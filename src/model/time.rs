@@ -160,6 +160,38 @@ impl Zone {
     /// UTC.
     pub const UTC: Zone = Zone(Rule::Named(Tz::UTC));
 
+    /// The zone of a machine, by what a system of the kind of Unix says of it: the variable `TZ`, where
+    /// `/etc/localtime` leads, and what `/etc/timezone` says. The first that says something counts.
+    ///
+    /// Each is a name of the IANA database, or the path of a file of it; `TZ` may have a `:` before it,
+    /// and where it is empty it is UTC (`tzset(3)`, `localtime(5)`). Rules spelt out, as
+    /// `<-03>3<-02>,M3.5.0`, are refused. Fails with `Invalid` where nothing tells a zone that is known.
+    pub fn of_machine(
+        tz: Option<&str>,
+        localtime: Option<&str>,
+        timezone: Option<&str>,
+    ) -> Result<Zone> {
+        let named = |told: &str| {
+            let name = told.rsplit_once("zoneinfo/").map_or(told, |(_, name)| name);
+            // The database has all names once more below these.
+            let plain = ["posix/", "right/"].iter().find_map(|it| name.strip_prefix(it));
+            plain.unwrap_or(name).parse::<Tz>().ok().map(|zone| Zone(Rule::Named(zone)))
+        };
+        if let Some(tz) = tz {
+            let name = tz.strip_prefix(':').unwrap_or(tz).trim();
+            if name.is_empty() {
+                return Ok(Zone::UTC);
+            }
+            let why = "the variable TZ names no zone that is known";
+            return named(name).ok_or_else(|| Error::invalid("time zone", tz, why));
+        }
+        let told = [localtime, timezone].into_iter().flatten();
+        told.map(str::trim).find_map(named).ok_or_else(|| {
+            let why = "nothing tells the zone of this machine; name it, as Africa/Nairobi";
+            Error::invalid("time zone", "local", why)
+        })
+    }
+
     /// The moment at which a clock of this zone showed a reading, which is told as if it were UTC.
     ///
     /// What a clock showed twice, as it was put back, is the first of the two. What it never

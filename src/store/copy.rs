@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use serde_json::Map;
 
 use crate::codec::digest::Digest;
@@ -14,6 +14,7 @@ use crate::model::snapshot::{Draft, Status};
 use crate::model::time::Time;
 use crate::store::blobs::{self, PIECES};
 use crate::store::snapshots::{self, Record};
+use crate::store::sqlite::Doing;
 
 /// A snapshot as it is to be stored elsewhere.
 pub(crate) struct Copy {
@@ -106,6 +107,30 @@ pub(crate) fn user_info(
     let Some((id, forgotten)) = snapshots::find(conn, version)? else { return Ok(None) };
     let Some(record) = snapshots::load(conn, &[id])?.pop() else { return Ok(None) };
     Ok(Some((said(&record)?.draft.user_info, forgotten)))
+}
+
+/// The versions from one to another, in the order of text, forgotten ones too. Both are made, and of
+/// one time.
+pub(crate) fn versions_between(
+    conn: &Connection,
+    first: &Version,
+    last: &Version,
+) -> Result<Vec<Version>> {
+    let doing = "looking for snapshots";
+    let time = first.made_time().unwrap_or(Time::MIN).micros();
+    let mut ask = conn
+        .prepare_cached(
+            "SELECT version FROM snapshot
+             WHERE created_us = ?3 AND chosen = 0 AND version BETWEEN ?1 AND ?2
+             UNION ALL
+             SELECT version FROM snapshot WHERE chosen = 1 AND version BETWEEN ?1 AND ?2",
+        )
+        .doing(doing)?;
+    let found = ask
+        .query_map(params![first.as_str(), last.as_str(), time], |row| row.get(0))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>)
+        .doing(doing)?;
+    found.into_iter().map(|version| snapshots::stored("version", version)).collect()
 }
 
 /// Whether the content of this hash is there.

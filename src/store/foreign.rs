@@ -2,11 +2,13 @@
 //!
 //! The one that is known is that of adaptive selectors: a table `snapshots` of pages in gzip.
 //!
-//! **Invariant:** the file is not changed, and nothing is written beside it: it is read as one that
-//! does not change. Where a write-ahead log lies beside it, both are copied, and the copy is read.
+//! **Invariant:** SQLite opens a copy, never the file: the file is not changed, nothing is written beside
+//! it, and what is read is what the caller opened, whatever its path leads to by then.
 //!
 //! **Invariant:** nothing that the file defines is run: what is asked is asked of a plain table.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -19,6 +21,11 @@ use crate::error::{Error, Result};
 use crate::store::schema::frozen_uri;
 use crate::store::sqlite::Doing;
 
+/// The column of such a table that no other has: where its name does not stand in a file, the file is
+/// none.
+pub(crate) const PAGE_COLUMN: &[u8] = b"html_compressed";
+/// The largest file that is copied, with its log, in bytes.
+pub(crate) const COPIED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// The largest value that is read, in bytes.
 pub(crate) const VALUE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most rows that are read.
@@ -30,7 +37,8 @@ const COLUMNS_MAX: usize = 100;
 pub(crate) struct Adaptive {
     conn: Connection,
     columns: Vec<String>,
-    _copied: Option<TempDir>,
+    /// Gone with the last use of what is in it.
+    _copied: TempDir,
 }
 
 /// A row of the table: a page, and what is said of it.
@@ -42,28 +50,38 @@ pub(crate) struct Row {
 }
 
 impl Adaptive {
-    /// Opens the file at `path`, together with the log beside it where there is one.
+    /// Copies a file, with the log that lies beside it where there is one, and opens the copy. `path` is
+    /// what it is called in errors.
     ///
-    /// Fails with `NotAStore` where it is not such a file, which says why.
-    pub(crate) fn open(path: &Path, log: Option<&Path>) -> Result<Self> {
-        let (conn, copied) = match log {
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+    /// Fails with `NotAStore` where it is not such a file, which says why, and with `Io` where it can't
+    /// be copied.
+    pub(crate) fn open<'r>(
+        path: &Path,
+        file: &'r mut dyn Read,
+        log: Option<&'r mut dyn Read>,
+    ) -> Result<Self> {
+        let folder =
+            TempDir::with_prefix("tintype-").map_err(|error| Error::temporary(path, &error))?;
+        let copy = folder.path().join("copy.db");
+        let is_logged = log.is_some();
+        let parts = [Some((file, "copy.db")), log.map(|log| (log, "copy.db-wal"))];
+        for (from, name) in parts.into_iter().flatten() {
+            let copied = File::create_new(folder.path().join(name))
+                .and_then(|mut to| std::io::copy(from, &mut to));
+            copied.map_err(|source| Error::io(path, source))?;
+        }
+        // A log is played into the copy, which is written to then.
+        let conn = match is_logged {
+            true => Connection::open_with_flags(
+                copy,
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            ),
+            false => Connection::open_with_flags(
+                frozen_uri(&copy),
+                OpenFlags::SQLITE_OPEN_READ_ONLY
                     | OpenFlags::SQLITE_OPEN_URI
-                    | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                (Connection::open_with_flags(frozen_uri(path), flags), None)
-            }
-            Some(log) => {
-                let folder = TempDir::with_prefix("tintype-")
-                    .map_err(|error| Error::temporary(path, &error))?;
-                let copy = folder.path().join("copy.db");
-                for (from, to) in [(path, "copy.db"), (log, "copy.db-wal")] {
-                    let to = folder.path().join(to);
-                    std::fs::copy(from, to).map_err(|source| Error::io(from, source))?;
-                }
-                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                (Connection::open_with_flags(copy, flags), Some(folder))
-            }
+                    | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            ),
         };
         let refuse = |why: String| Error::NotAStore { path: path.to_owned(), why };
         let asked = conn.and_then(|conn| {
@@ -97,7 +115,7 @@ impl Adaptive {
         if !has("id") || !has("html_compressed") || columns.len() > COLUMNS_MAX {
             return Err(refuse("its table `snapshots` is of no form that is known".to_owned()));
         }
-        Ok(Adaptive { conn, columns, _copied: copied })
+        Ok(Adaptive { conn, columns, _copied: folder })
     }
 
     /// The numbers of all rows.

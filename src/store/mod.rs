@@ -340,6 +340,18 @@ impl Repository {
         stage::stage(shared, draft, artifact, &mut input)
     }
 
+    /// Reads content from a stream as [`stage`](Repository::stage) does, and holds none of it: small
+    /// content is written before the snapshot is, too.
+    pub(crate) fn stage_apart(
+        &self,
+        context: &Context,
+        artifact: &ArtifactName,
+        input: &mut dyn Read,
+    ) -> Result<Staged> {
+        let draft = Draft::new().context(context.clone());
+        stage::stage_beyond(&self.handle.shared, &draft, artifact, input, 0)
+    }
+
     /// Makes a draft ready: checks it, hashes and encodes its content, with no lock held.
     ///
     /// Content above [`UNCUT_BYTES_MAX`] is [staged](Repository::stage), so that it is in the store

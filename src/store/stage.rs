@@ -47,11 +47,22 @@ pub(crate) fn stage(
     name: &ArtifactName,
     input: &mut dyn Read,
 ) -> Result<Staged> {
+    stage_beyond(shared, draft, name, input, UNCUT_BYTES_MAX)
+}
+
+/// The same; up to `held_max` bytes are held and not written.
+pub(crate) fn stage_beyond(
+    shared: &Shared,
+    draft: &Draft,
+    name: &ArtifactName,
+    input: &mut dyn Read,
+    held_max: usize,
+) -> Result<Staged> {
     let failed = |source| Error::io(name.as_str(), source);
     let mut head = Vec::new();
-    let mut limited = input.take(UNCUT_BYTES_MAX as u64 + 1);
+    let mut limited = input.take(held_max as u64 + 1);
     limited.read_to_end(&mut head).map_err(failed)?;
-    if head.len() <= UNCUT_BYTES_MAX {
+    if head.len() <= held_max {
         return Ok(Staged(Given::Held(head.into())));
     }
     let mut staging = Staging::begin(shared, draft, name)?;

@@ -58,6 +58,7 @@ mod legacy_bundle;
 mod legacy_capture;
 #[cfg(unix)]
 mod legacy_hostile;
+mod legacy_kept;
 mod legacy_kinds;
 mod legacy_registry;
 mod legacy_write;

@@ -29,7 +29,7 @@ fn written() -> &'static [(String, Vec<u8>, String)] {
 }
 
 fn tagged(hex: &str) -> Value {
-    Pickle::read(&bytes(hex)).unwrap().tagged()
+    serde_json::from_str(&Pickle::read(&bytes(hex)).unwrap().tagged()).unwrap()
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn what_is_shared_a_billion_times_is_rendered_as_far_as_there_is_room() {
     pickle.push(b'.');
     let read = Pickle::read(&pickle).unwrap();
     assert_eq!(read.json(), None);
-    assert!(read.tagged().to_string().contains("$omitted"));
+    assert!(read.tagged().contains("$omitted"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_pickle_a_million_deep_is_read_and_rendered_to_its_limit() {
     let deep = [b"(".repeat(1_000_000), b"l".repeat(1_000_000), b".".to_vec()].concat();
     let read = Pickle::read(&deep).unwrap();
     assert_eq!(read.json(), None);
-    assert!(read.tagged().to_string().contains("$omitted"));
+    assert!(read.tagged().contains("$omitted"));
 }
 
 #[test]

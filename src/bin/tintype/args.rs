@@ -566,8 +566,8 @@ Done again, it adds nothing; ended early and done again, it goes on. The folder 
 not understood is kept as the bytes that it is. The site of a snapshot is the host of its address,
 `local` for a file and `unknown` where there is none.
 
-Times without an offset are read in --time-zone: UTC, an offset, or a name as Africa/Nairobi. Where
-programs are known to have written UTC, they are read as that.
+Times without an offset are read in --time-zone: UTC, local (the zone of this machine), an offset, or a
+name as Africa/Nairobi. Where programs are known to have written UTC, they are read as that.
 
 Exit codes: 0 ok, 1 the store or the folder can't be used, 3 something could not be read or stored.
 
@@ -578,8 +578,9 @@ Examples:
         /// The folder
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: PathBuf,
-        /// Read times that tell no offset in this zone [default: UTC, and the report says so]
-        #[arg(long, value_name = "TZ")]
+        /// Read times that tell no offset in this zone: a name, an offset, or `local` for that of this
+        /// machine [default: UTC, and the report says so]
+        #[arg(long, value_name = "TZ", value_parser = zone)]
         time_zone: Option<Zone>,
         /// Tell what would be stored, and change nothing
         #[arg(long)]
@@ -756,6 +757,19 @@ fn duration(text: &str) -> Result<Duration, String> {
             "a number and a unit are needed, as 30d, 12h, 90m or 2w; the units are s, m, h, d, w"
                 .to_owned()
         })
+}
+
+/// A time zone by its name, or that of this machine.
+fn zone(text: &str) -> Result<Zone, String> {
+    if !text.eq_ignore_ascii_case("local") {
+        return text.parse().map_err(|error: tintype::Error| error.to_string());
+    }
+    let tz = std::env::var("TZ").ok();
+    let localtime = std::fs::read_link("/etc/localtime").ok();
+    let timezone = std::fs::read_to_string("/etc/timezone").ok();
+    let localtime = localtime.as_deref().and_then(Path::to_str);
+    Zone::of_machine(tz.as_deref(), localtime, timezone.as_deref())
+        .map_err(|error| error.to_string())
 }
 
 pub fn field(text: &str) -> Result<(String, Value), String> {

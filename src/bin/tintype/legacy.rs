@@ -252,14 +252,14 @@ fn verify(repo: &Repository, folder: Option<&Path>, bar: &ProgressBar, out: &Out
             hashes.differ,
             hashes.unknowable
         );
-        out.line(match verified.ok {
-            true => format!("{}: {looked}", out.paint(GREEN, "ok")),
-            false => {
-                format!("{}: {looked}", count(verified.problems.len() as u64, "difference"))
-            }
+        let (differences, unread) = (verified.problems.len() as u64, verified.unread.len() as u64);
+        out.line(match (differences, unread) {
+            (0, 0) => format!("{}: {looked}", out.paint(GREEN, "ok")),
+            (0, unread) => format!("{unread} could not be read: {looked}"),
+            (differences, _) => format!("{}: {looked}", count(differences, "difference")),
         })?;
     }
-    Ok(match (verified.ok, verified.unread.is_empty()) {
+    Ok(match (verified.problems.is_empty(), verified.unread.is_empty()) {
         (false, _) => Done::Damage,
         (true, false) => Done::InPart,
         (true, true) => Done::Ok,

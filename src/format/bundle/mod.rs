@@ -22,22 +22,35 @@
 pub mod path;
 mod write;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::format::export;
 use crate::format::hashes;
 use crate::format::pyjson::{self, Kind, NameOrder, NotJson, PyJson, Value};
-use crate::model::artifact::ArtifactStatus;
+use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::context::Context;
 use crate::model::id::{ArtifactName, BlobHash, Tag, Version};
-use crate::model::snapshot::Status;
+use crate::model::snapshot::{Snapshot, Status};
 use crate::model::time::Time;
 
 pub use write::{Config, write};
 
 /// The names that the file has.
 pub const FILE_NAMES: [&str; 2] = ["metadata.json", "meta.json"];
+/// The members that the file has.
+pub const MEMBERS: [&str; 8] = [
+    "context",
+    "timestamp",
+    "config",
+    "bundle_path",
+    "artifacts",
+    "metadata",
+    "content_hash",
+    "bundle_version",
+];
 /// The longest file that is read, in bytes.
 pub const METADATA_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The member of `metadata` that holds what only Tintype knows.
@@ -162,6 +175,39 @@ pub struct OwnArtifact {
     pub blake3: Option<BlobHash>,
 }
 
+impl Own {
+    /// What a folder says of a snapshot. `file_of` names the file in the folder that an artifact is
+    /// written to, where it is; `took_of` tells how long taking an artifact took, more exactly than the
+    /// snapshot does where that is known.
+    pub fn of(
+        snapshot: &Snapshot,
+        mut file_of: impl FnMut(&Artifact) -> Option<String>,
+        took_of: impl Fn(&Artifact) -> Option<Duration>,
+    ) -> Self {
+        let artifacts = snapshot.artifacts.iter().map(|artifact| OwnArtifact {
+            name: artifact.name.clone(),
+            path: file_of(artifact),
+            media_type: artifact.media_type.clone(),
+            status: artifact.status,
+            reason: artifact.reason.clone(),
+            took_us: took_of(artifact)
+                .map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            entries: artifact.entries,
+            blake3: artifact.hash,
+        });
+        Own {
+            version: snapshot.version.clone(),
+            created_at: snapshot.created_at,
+            context: snapshot.context.clone(),
+            tags: snapshot.tags.clone(),
+            description: snapshot.description.clone(),
+            based_on: snapshot.based_on.clone(),
+            status: snapshot.status,
+            artifacts: artifacts.collect(),
+        }
+    }
+}
+
 /// Why a file is not the `metadata.json` of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotMetadata {
@@ -187,6 +233,7 @@ pub enum NotMetadata {
 /// # Ok::<(), tintype::format::bundle::NotMetadata>(())
 /// ```
 pub struct File<'t> {
+    bytes: &'t [u8],
     json: PyJson<'t>,
 }
 
@@ -198,8 +245,7 @@ impl<'t> File<'t> {
             return Err(NotMetadata::TooLarge(bytes.len()));
         }
         // An editor may have put a byte order mark before it.
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let json = PyJson::parse(bytes)?;
+        let json = PyJson::parse(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes))?;
         let root = json.root();
         let Some(context) = root.get("context").filter(|it| it.kind() == Kind::Object) else {
             return Err(NotMetadata::Foreign("it has no context"));
@@ -210,7 +256,7 @@ impl<'t> File<'t> {
         if !["artifacts", "bundle_path", "content_hash"].iter().any(|it| root.get(it).is_some()) {
             return Err(NotMetadata::Foreign("it names neither files nor a folder"));
         }
-        Ok(File { json })
+        Ok(File { bytes, json })
     }
 
     /// All of it as JSON; what others would not read, as the text that it is written as.
@@ -274,6 +320,16 @@ impl<'t> File<'t> {
             own,
             notes: std::mem::take(notes),
         }
+    }
+
+    /// Whether it is what is [written](write) for what it tells of a snapshot, byte for byte.
+    pub fn is_as_written(&self) -> bool {
+        let mut metadata = self.metadata();
+        let Some(own) = metadata.own.take() else { return false };
+        let config = Config::of(&metadata.config);
+        let place = metadata.bundle_path.unwrap_or_default();
+        write(&own, &metadata.additional_metadata, &config, &place)
+            .is_ok_and(|text| text == self.bytes)
     }
 
     /// Compares `content_hash` with the facts that it is over.

@@ -39,6 +39,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What a file tells of it; what it does not tell is as in the default.
+    pub fn of(told: &Map<String, Value>) -> Self {
+        let is_on = |name: &str| told.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let text = |name: &str| told.get(name).and_then(Value::as_str);
+        Config {
+            mode: text("mode").and_then(|mode| mode.parse().ok()).unwrap_or_default(),
+            selector: text("selector").map(str::to_owned),
+            html: is_on("capture_html"),
+            screenshot: is_on("capture_screenshot"),
+            console: is_on("capture_console"),
+            network: is_on("capture_network"),
+        }
+    }
+}
+
 /// Writes the file of a folder that lies at `bundle_path`, as its readers would find it.
 ///
 /// The hash is of the [older generation](super::Generation::Md5), the only one whose readers find

@@ -19,16 +19,19 @@
 
 mod render;
 mod repr;
+mod tagged;
 
 pub use render::Dumped;
 pub(crate) use render::name_of;
+pub(crate) use tagged::Tagger;
 
 use std::collections::HashMap;
 
 /// The most nodes of a pickle that are rendered. What is shared is rendered at each of its places, so a
 /// small pickle can be a huge tree.
 pub const RENDERED_MAX: usize = 1_000_000;
-/// The most bytes that a rendering takes, within one text: what is shared stands in it many times.
+/// The most bytes that a rendering takes, within one text: what is shared stands in it many times. It is
+/// written as it is made, so this is what rendering takes in memory, beside the longest text in it.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The deepest that a rendering goes: what readers of JSON take.
 pub const RENDERED_DEPTH_MAX: usize = 100;
@@ -88,7 +91,7 @@ pub enum Node {
         name: String,
     },
     /// A value that would be made by calling something.
-    Made(Made),
+    Made(Box<Made>),
     /// An object that is kept outside of the pickle, by what names it.
     Persistent(Id),
     /// A name that would be looked up in a registry of extensions.
@@ -642,14 +645,14 @@ impl<'b> Machine<'b> {
     }
 
     fn made(&mut self, by: Id, arguments: Id, named: Option<Id>) -> Step {
-        self.push(Node::Made(Made {
+        self.push(Node::Made(Box::new(Made {
             by,
             arguments,
             named,
             state: None,
             items: Vec::new(),
             entries: Vec::new(),
-        }))
+        })))
     }
 
     fn append(&mut self, more: Vec<Id>) -> Step {

@@ -1,9 +1,7 @@
-//! Pickles as JSON: as Python writes it, and with tags for what JSON can't hold.
+//! Pickles as JSON, as Python writes it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-
-use serde_json::{Map, Value, json};
 
 use super::{Id, Made, Node, Pickle, RENDERED_BYTES_MAX, RENDERED_DEPTH_MAX, RENDERED_MAX};
 
@@ -29,35 +27,6 @@ impl Pickle {
             Writer { pickle: self, out: String::new(), left: RENDERED_MAX, is_exact: true };
         writer.value(id, 0)?;
         Some(Dumped { text: writer.out, is_exact: writer.is_exact })
-    }
-
-    /// The value as JSON that tells what JSON can't hold: an object with one member whose name begins
-    /// with `$` stands for it.
-    ///
-    /// | in Python | here |
-    /// |---|---|
-    /// | tuple, set, frozenset | `{"$tuple": […]}`, `{"$set": […]}`, `{"$frozenset": […]}` |
-    /// | bytes, bytearray | `{"$bytes": "hex"}`, `{"$bytearray": "hex"}` |
-    /// | integers beyond 64 bits | `{"$int": "digits"}` |
-    /// | NaN, infinities | `{"$float": "nan"}`, `"inf"`, `"-inf"` |
-    /// | a text with half a surrogate pair | `{"$text": "UTF-16 units in hex"}` |
-    /// | a dict with names that are no texts, or that begin with `$` | `{"$dict": [[name, value], …]}` |
-    /// | a name that would be imported | `{"$global": "module name"}` |
-    /// | what would be called | `{"$object": {"by": …, "arguments": …, "state": …, "items": …, "entries": …}}` |
-    /// | what is within itself, or beyond the limits | `{"$cycle": place}`, `{"$omitted": place}` |
-    pub fn tagged(&self) -> Value {
-        self.tagged_of(self.root)
-    }
-
-    /// The same of a value within it.
-    pub fn tagged_of(&self, id: Id) -> Value {
-        let mut tagger = Tagger {
-            pickle: self,
-            above: Vec::new(),
-            left: RENDERED_MAX,
-            bytes_left: RENDERED_BYTES_MAX,
-        };
-        tagger.value(id)
     }
 }
 
@@ -103,7 +72,7 @@ impl Pickle {
 }
 
 /// The units of UTF-16 of a text that is UTF-8 with half surrogate pairs as if they were characters.
-fn utf16(text: &[u8]) -> Vec<u16> {
+pub(super) fn utf16(text: &[u8]) -> Vec<u16> {
     let mut units = Vec::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -148,7 +117,7 @@ impl Writer<'_> {
             Node::Bool(false) => self.out += "false",
             Node::Int(digits) => self.out += digits,
             Node::Float(number) => self.out += &float(*number),
-            Node::Text(text) => self.text(text),
+            Node::Text(text) => self.text(text)?,
             Node::List(items) => self.list(items, depth)?,
             Node::Tuple(items) => {
                 self.is_exact = false;
@@ -183,7 +152,7 @@ impl Writer<'_> {
                 self.out += ", ";
             }
             match self.pickle.node(name) {
-                Node::Text(name) => self.text(name),
+                Node::Text(name) => self.text(name)?,
                 other => {
                     self.is_exact = false;
                     self.out += &format!("\"{}\"", name_of(other)?);
@@ -231,7 +200,11 @@ impl Writer<'_> {
         Some(kept)
     }
 
-    fn text(&mut self, text: &[u8]) {
+    fn text(&mut self, text: &[u8]) -> Option<()> {
+        // No character takes less than it takes here.
+        if text.len() > RENDERED_BYTES_MAX {
+            return None;
+        }
         self.out.push('"');
         for unit in utf16(text) {
             match unit {
@@ -245,8 +218,12 @@ impl Writer<'_> {
                 0x20..=0x7e => self.out.push(char::from(unit as u8)),
                 _ => self.out += &format!("\\u{unit:04x}"),
             }
+            if self.out.len() > RENDERED_BYTES_MAX {
+                return None;
+            }
         }
         self.out.push('"');
+        Some(())
     }
 }
 
@@ -279,118 +256,4 @@ pub(super) fn float(number: f64) -> String {
     }
     let plain = format!("{number}");
     if plain.contains('.') { plain } else { plain + ".0" }
-}
-
-/// Writes JSON that tells what JSON can't hold.
-struct Tagger<'p> {
-    pickle: &'p Pickle,
-    /// What is being written, from the root down.
-    above: Vec<Id>,
-    left: usize,
-    bytes_left: usize,
-}
-
-impl Tagger<'_> {
-    fn value(&mut self, id: Id) -> Value {
-        if self.above.contains(&id) {
-            return json!({ "$cycle": id });
-        }
-        if self.left == 0 || self.above.len() >= RENDERED_DEPTH_MAX / 3 {
-            return json!({ "$omitted": id });
-        }
-        let node = self.pickle.node(id);
-        let bytes = match node {
-            Node::Text(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => bytes.len(),
-            Node::Int(digits) => digits.len(),
-            _ => 0,
-        };
-        let Some(bytes_left) = self.bytes_left.checked_sub(bytes) else {
-            return json!({ "$omitted": id });
-        };
-        self.bytes_left = bytes_left;
-        self.left -= 1;
-        self.above.push(id);
-        let value = self.tagged(node);
-        self.above.pop();
-        value
-    }
-
-    fn tagged(&mut self, node: &Node) -> Value {
-        match node {
-            Node::None => Value::Null,
-            Node::Bool(value) => json!(value),
-            Node::Int(digits) => match (digits.parse::<i64>(), digits.parse::<u64>()) {
-                (Ok(number), _) => json!(number),
-                (_, Ok(number)) => json!(number),
-                _ => json!({ "$int": digits }),
-            },
-            Node::Float(number) if number.is_finite() => json!(number),
-            Node::Float(number) => json!({ "$float": number.to_string().to_lowercase() }),
-            Node::Bytes(bytes) => json!({ "$bytes": hex(bytes) }),
-            Node::ByteArray(bytes) => json!({ "$bytearray": hex(bytes) }),
-            Node::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => json!(text),
-                Err(_) => {
-                    let units: String =
-                        utf16(text).iter().map(|unit| format!("{unit:04x}")).collect();
-                    json!({ "$text": units })
-                }
-            },
-            Node::List(items) => self.list(items),
-            Node::Tuple(items) => json!({ "$tuple": self.list(items) }),
-            Node::Set(items) => json!({ "$set": self.list(items) }),
-            Node::FrozenSet(items) => json!({ "$frozenset": self.list(items) }),
-            Node::Dict(entries) => self.dict(entries),
-            Node::Global { module, name } => json!({ "$global": format!("{module} {name}") }),
-            Node::Made(made) => json!({ "$object": self.made(made) }),
-            Node::Persistent(name) => json!({ "$persistent": self.value(*name) }),
-            Node::Extension(number) => json!({ "$extension": number }),
-            Node::Buffer => json!({ "$buffer": null }),
-        }
-    }
-
-    fn list(&mut self, items: &[Id]) -> Value {
-        items.iter().map(|item| self.value(*item)).collect()
-    }
-
-    fn dict(&mut self, entries: &[(Id, Id)]) -> Value {
-        let mut object = Map::new();
-        let plain = entries
-            .iter()
-            .all(|(name, _)| self.pickle.text(*name).is_some_and(|name| !name.starts_with('$')));
-        if !plain {
-            return json!({ "$dict": self.entries(entries) });
-        }
-        for (name, value) in entries {
-            let value = self.value(*value);
-            object.insert(self.pickle.text(*name).unwrap_or_default().to_owned(), value);
-        }
-        object.into()
-    }
-
-    fn entries(&mut self, entries: &[(Id, Id)]) -> Value {
-        entries.iter().map(|(name, value)| json!([self.value(*name), self.value(*value)])).collect()
-    }
-
-    fn made(&mut self, made: &Made) -> Value {
-        let mut object = Map::new();
-        object.insert("by".into(), self.value(made.by));
-        object.insert("arguments".into(), self.value(made.arguments));
-        for (name, part) in [("named", made.named), ("state", made.state)] {
-            if let Some(part) = part {
-                object.insert(name.into(), self.value(part));
-            }
-        }
-        if !made.items.is_empty() {
-            object.insert("items".into(), self.list(&made.items));
-        }
-        if !made.entries.is_empty() {
-            object.insert("entries".into(), self.entries(&made.entries));
-        }
-        object.into()
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

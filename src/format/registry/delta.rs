@@ -5,13 +5,14 @@
 //! `json.dumps(value, sort_keys=True)`. Beside that it tells what making it came to (`original_size`,
 //! `compressed_size`, `computation_time`, …).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{JSON_BYTES_MAX, parse};
 use crate::format::bsdiff;
-use crate::format::pickle::{Id, Node, Pickle, name_of};
+use crate::format::pickle::{Id, Node, Pickle, Tagger, name_of};
 use crate::format::pyjson::{Kind, NameOrder, Value};
 
 /// A delta that was read.
@@ -34,7 +35,7 @@ pub struct Rebuilt {
     pub json: String,
     /// The value with what JSON can't hold told by tags, where it holds such: tuples, names that are no
     /// texts.
-    pub tagged: Option<serde_json::Value>,
+    pub tagged: Option<String>,
     /// How many members it has.
     pub entries: Option<u64>,
     /// What is not as it should be.
@@ -71,7 +72,7 @@ impl Delta {
     }
 
     /// What it is, with what JSON can't hold told by tags.
-    pub fn tagged(&self) -> serde_json::Value {
+    pub fn tagged(&self) -> String {
         self.pickle.tagged()
     }
 
@@ -198,32 +199,41 @@ impl Delta {
         Ok(Rebuilt { json, tagged, entries: Some(members.len() as u64), notes: Vec::new() })
     }
 
-    /// The value as [`Pickle::tagged`] writes one.
-    fn tagged_of(&self, members: &[(Name<'_, '_>, Member<'_, '_>)]) -> serde_json::Value {
-        let mut pairs = Vec::with_capacity(members.len());
-        let mut is_plain = true;
-        for (name, member) in members {
-            let name = match name {
-                Name::Base(name) => tagged_json(*name),
-                Name::Changed(id) => self.pickle.tagged_of(*id),
-            };
-            is_plain &= name.as_str().is_some_and(|name| !name.starts_with('$'));
-            let value = match member {
-                Member::Base(value) => tagged_json(*value),
-                Member::Changed(id) => self.pickle.tagged_of(*id),
-            };
-            pairs.push((name, value));
+    /// The value as [`Pickle::tagged`] writes one, within the same limits.
+    fn tagged_of(&self, members: &[(Name<'_, '_>, Member<'_, '_>)]) -> String {
+        let pickle = &self.pickle;
+        let is_plain = |name: Option<&str>| name.is_some_and(|name| !name.starts_with('$'));
+        let is_plain = members.iter().all(|(name, _)| match name {
+            Name::Base(name) => is_plain(name.string().as_deref()),
+            Name::Changed(id) => is_plain(pickle.text(*id)),
+        });
+        let mut tagger = Tagger::new(pickle);
+        tagger.raw(if is_plain { "{" } else { r#"{"$dict":["# });
+        for (at, (name, member)) in members.iter().enumerate() {
+            tagger.raw(if at > 0 { "," } else { "" });
+            match (is_plain, name) {
+                (true, Name::Base(name)) => tagger.name(&name.string().unwrap_or_default()),
+                (true, Name::Changed(id)) => tagger.name(pickle.text(*id).unwrap_or_default()),
+                (false, name) => {
+                    tagger.raw("[");
+                    match name {
+                        Name::Base(name) => tagger.json(&tagged_json(*name)),
+                        Name::Changed(id) => tagger.value(*id),
+                    }
+                    tagger.raw(",");
+                }
+            }
+            match member {
+                Member::Base(value) => tagger.json(&tagged_json(*value)),
+                Member::Changed(id) => tagger.value(*id),
+            }
+            tagger.raw(if is_plain { "" } else { "]" });
+            if tagger.is_full() {
+                break;
+            }
         }
-        if !is_plain {
-            let pairs: Vec<_> =
-                pairs.into_iter().map(|(name, value)| json!([name, value])).collect();
-            return json!({ "$dict": pairs });
-        }
-        let mut object = Map::new();
-        for (name, value) in pairs {
-            object.insert(name.as_str().unwrap_or_default().to_owned(), value);
-        }
-        object.into()
+        tagger.raw(if is_plain { "}" } else { "]}" });
+        tagger.end()
     }
 }
 
@@ -239,8 +249,10 @@ enum Member<'j, 't> {
     Changed(Id),
 }
 
-/// A value of JSON in Python's dialect, or its text where others don't read it.
-fn tagged_json(value: Value<'_, '_>) -> serde_json::Value {
-    let text = value.text();
-    serde_json::from_str(text).unwrap_or_else(|_| json!({ "$json": text }))
+/// A value of JSON in Python's dialect as JSON: its text, or a tag with that where others don't read it.
+fn tagged_json<'t>(value: Value<'_, 't>) -> Cow<'t, str> {
+    match value.standard() {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(json!({ "$json": value.text() }).to_string()),
+    }
 }

@@ -17,11 +17,13 @@
 pub mod delta;
 pub mod value;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde_json::Map;
 
 use crate::format::export;
+use crate::format::layout;
 use crate::format::pyjson::{Kind, PyJson, Value};
 use crate::model::id::Tag;
 use crate::model::time::Time;
@@ -99,11 +101,14 @@ impl Entry {
         if let Some(tags) = tags.filter(|tags| tags.kind() != Kind::List) {
             notes.push(format!("its tags are no list: {}", tags.text()));
         }
-        let mut kept: Vec<Tag> = Vec::new();
+        let (mut kept, mut known) = (Vec::new(), HashSet::new());
         for tag in tags.into_iter().flat_map(Value::items) {
             match tag.string().map(|tag| tag.parse::<Tag>()) {
-                Some(Ok(tag)) if kept.contains(&tag) => {}
-                Some(Ok(tag)) => kept.push(tag),
+                Some(Ok(tag)) if known.contains(&tag) => {}
+                Some(Ok(tag)) => {
+                    known.insert(tag.clone());
+                    kept.push(tag);
+                }
                 _ => notes.push(format!("a tag that can't be one here: {}", tag.text())),
             }
         }
@@ -182,6 +187,39 @@ pub fn entries(registry: &PyJson<'_>) -> Result<Vec<(String, Range<usize>)>, Str
         }
     }
     Ok(found)
+}
+
+/// Whether a registry is nothing but its entries, laid out as those managers lay it out, so that every
+/// byte of it follows from them.
+pub fn is_plain(bytes: &[u8], registry: &PyJson<'_>) -> bool {
+    let root = registry.root();
+    let Some(snapshots) = root.get("snapshots") else { return false };
+    let mut names = HashSet::new();
+    let mut rest = bytes;
+    // Takes what comes next, where it is that.
+    let mut take = |next: &[u8]| match rest.strip_prefix(next) {
+        Some(after) => {
+            rest = after;
+            true
+        }
+        None => false,
+    };
+    let mut before: &[u8] = b"{\n  \"snapshots\": {\n    ";
+    for (name, entry) in snapshots.members() {
+        let (Some(told), Ok(value)) = (name.string(), export::exactly(entry)) else { return false };
+        let is_plain = layout::is_laid_out(name.text().as_bytes(), &told, 0)
+            && entry.kind() == Kind::Object
+            && layout::is_laid_out(entry.text().as_bytes(), &value, 2);
+        if !is_plain || !names.insert(told) {
+            return false;
+        }
+        let parts = [before, name.text().as_bytes(), b": ", entry.text().as_bytes()];
+        if !parts.into_iter().all(&mut take) {
+            return false;
+        }
+        before = b",\n    ";
+    }
+    take(b"\n  }\n}") && rest.is_empty()
 }
 
 /// What is left of a registry that was cut off: its text up to the last entry that is whole, closed

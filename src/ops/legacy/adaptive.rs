@@ -5,6 +5,9 @@
 //! wrote that. The page of a row comes out of gzip; the file itself is kept too, as a snapshot of
 //! its own, so that nothing else in it is lost.
 
+use std::io::Read;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::codec::gzip;
@@ -14,15 +17,17 @@ use crate::model::artifact::ArtifactStatus;
 use crate::model::context::Context;
 use crate::model::snapshot::Status;
 use crate::model::time::Time;
-use crate::ops::legacy::files::{FileId, Tree};
+use crate::ops::legacy::files::{FileId, Tree, Unread};
 use crate::ops::legacy::flat::site_of;
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When, context_part};
 use crate::ops::legacy::look::{Candidates, Look};
 use crate::ops::legacy::{Reader, Unit};
-use crate::store::foreign::{Adaptive, VALUE_BYTES_MAX};
+use crate::store::foreign::{Adaptive, COPIED_BYTES_MAX, PAGE_COLUMN, VALUE_BYTES_MAX};
 
 /// The module of their contexts.
 const MODULE: &str = "adaptive";
+/// Bytes that are searched at once.
+const SEARCHED_BYTES: usize = 256 * 1024;
 /// The number of the unit that is the file itself.
 const WHOLE: u32 = u32::MAX;
 
@@ -39,8 +44,10 @@ impl Reader for AdaptiveReader {
     fn scan(&mut self, tree: &Tree, files: &mut Candidates) -> Vec<Unit> {
         let mut units = Vec::new();
         for source in files.like(tree, Look::Sqlite) {
+            self.open = None;
             let Ok(adaptive) = open(tree, source) else { continue };
             let Ok(rows) = adaptive.rows() else { continue };
+            self.open = Some((source, adaptive));
             files.take(source);
             let beside = ["-wal", "-shm"]
                 .map(|end| tree.find(tree.folder(source), &format!("{}{end}", tree.name(source))));
@@ -72,11 +79,55 @@ impl Reader for AdaptiveReader {
 }
 
 fn open(tree: &Tree, source: FileId) -> Result<Adaptive, String> {
-    let path = tree.os_path_of(source).map_err(|why| why.to_string())?;
+    let wrong = |why: Unread| why.to_string();
     let log = tree.find(tree.folder(source), &format!("{}-wal", tree.name(source)));
-    let log = log.filter(|log| tree.size(*log) > 0).map(|log| tree.os_path_of(log));
-    let log = log.transpose().map_err(|why| why.to_string())?;
-    Adaptive::open(&path, log.as_deref()).map_err(|error| error.to_string())
+    let log = log.filter(|log| tree.size(*log) > 0);
+    let bytes = tree.size(source) + log.map_or(0, |log| tree.size(log));
+    if bytes > COPIED_BYTES_MAX {
+        return Err(format!("{bytes} bytes; at most {COPIED_BYTES_MAX} are copied to be read"));
+    }
+    // Most files of SQLite are something else, and need not be copied to be known as that.
+    let mut is_known = false;
+    for file in [Some(source), log].into_iter().flatten() {
+        is_known = is_known || has(&mut tree.stream(file).map_err(wrong)?, PAGE_COLUMN);
+    }
+    if !is_known {
+        return Err("it has no table `snapshots` of a form that is known".to_owned());
+    }
+    let mut file = tree.stream(source).map_err(wrong)?;
+    let mut beside = log.map(|log| tree.stream(log)).transpose().map_err(wrong)?;
+    let adaptive = Adaptive::open(
+        Path::new(&tree.path(source)),
+        &mut file,
+        beside.as_mut().map(|beside| beside as &mut dyn Read),
+    );
+    // What was copied has to be what was found.
+    file.end().map_err(wrong)?;
+    beside.map_or(Ok(()), |beside| beside.end()).map_err(wrong)?;
+    adaptive.map_err(|error| error.to_string())
+}
+
+/// Whether these bytes stand somewhere in what is read; not, where it can't be read.
+fn has(input: &mut dyn Read, wanted: &[u8]) -> bool {
+    let mut buffer = vec![0; SEARCHED_BYTES];
+    let mut kept = 0;
+    loop {
+        let count = match input.read(&mut buffer[kept..]) {
+            Ok(0) => return false,
+            Ok(count) => kept + count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return false,
+        };
+        let seen = &buffer[..count];
+        let mut begins = seen.iter().enumerate().filter(|(_, byte)| wanted.first() == Some(byte));
+        if begins.any(|(at, _)| seen[at..].starts_with(wanted)) {
+            return true;
+        }
+        // It may stand half in what comes next.
+        let rest = count.min(wanted.len().saturating_sub(1));
+        buffer.copy_within(count - rest..count, 0);
+        kept = rest;
+    }
 }
 
 /// The file itself.

@@ -172,7 +172,7 @@ impl Declared {
 
     /// Whether it can be made again only of content that is held whole.
     pub(crate) fn needs_whole(&self) -> bool {
-        self.algorithm != Algorithm::Sha256 || self.over != [Over::Bytes]
+        self.algorithm == Algorithm::Md5 || self.over != [Over::Bytes]
     }
 
     /// Makes the hash again from the content of the artifact; none where there is no content.

@@ -9,19 +9,22 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::format::export;
+use crate::format::layout::is_laid_out;
 use crate::format::pickle::{Node, Pickle};
 use crate::format::pyjson::{self, Kind as JsonKind};
 use crate::format::registry::value::{VALUE_BYTES_MAX, json_type};
 use crate::format::registry::{self, Entry};
-use crate::model::artifact::{MEDIA_BYTES, MEDIA_JSON, MEDIA_TEXT};
+use crate::model::artifact::{MEDIA_BYTES, MEDIA_JSON, MEDIA_PYTHON_JSON, MEDIA_TEXT};
 use crate::model::snapshot::Status;
 use crate::model::time::Time;
 use crate::ops::legacy::declared::Over;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::{Candidates, Look};
-use crate::ops::legacy::registry::{add_json, add_pickle, add_text, declare, tell_info, told_type};
-use crate::ops::legacy::{Reader, Unit};
+use crate::ops::legacy::registry::{
+    add_json, add_pickle, add_text, declare, fits_info, tell_info, told_type,
+};
+use crate::ops::legacy::{Reader, Unit, ours};
 
 /// Bytes of a pickle that are searched for what every export has.
 const HEAD_BYTES: u64 = 1024;
@@ -63,6 +66,7 @@ impl Reader for ExportReader {
         let bytes = tree.read(file, VALUE_BYTES_MAX).map_err(|why| why.to_string())?;
         let mut found = Found::new(Kind::Export, file, When::Changed(tree.modified(file)));
         found.key = tree.name(file);
+        found.names_of = Some(tree.folder(file));
         match bytes.first() {
             Some(0x80) => of_pickle(&bytes, &mut found),
             _ => of_json(&bytes, &mut found),
@@ -98,13 +102,20 @@ fn of_json(bytes: &[u8], found: &mut Found) -> Result<(), String> {
             all.insert(name, exact);
         }
     }
-    let is_told = tell_info(&entry, found);
-    found.metadata = Value::Object(all);
+    let is_told = tell_info(&entry, found) && fits_info(&all).is_ok();
+    // The document can be made again of its value and what is said of that.
+    let is_retold = is_told
+        && export::exactly(root).is_ok_and(|document| is_laid_out(bytes, &document, 0))
+        && data.standard().is_ok();
+    found.metadata = if is_told { Value::Object(all) } else { Value::Null };
     told_type(json_type(data.kind()), found);
-    if !is_told {
-        found.metadata = Value::Null;
-        let part = Part::new("export.json", MEDIA_JSON, Content::File(found.source));
-        found.parts.push(part.map_err(|error| error.to_string())?);
+    match is_retold {
+        true => found.retold.push(found.source),
+        false => {
+            let media_type = if root.standard().is_ok() { MEDIA_JSON } else { MEDIA_PYTHON_JSON };
+            let part = Part::new("export.json", media_type, Content::File(found.source));
+            found.parts.push(part.map_err(|error| error.to_string())?);
+        }
     }
     let added = match data.string() {
         Some(text) => {
@@ -126,7 +137,18 @@ fn of_ours(bytes: &[u8], found: &mut Found) -> Result<(), String> {
         export::Fault::Damaged(damage) => damage.detail,
     })?;
     let draft = document.draft;
+    // What is written follows from the snapshot and the time of writing.
+    let exported_at = registry::parse(bytes).ok().and_then(|json| {
+        json.root().get("exported_at").and_then(|told| told.string()?.parse::<Time>().ok())
+    });
+    let named = document.version.as_deref().and_then(|version| version.parse().ok());
+    let is_as_written = exported_at.zip(named).is_some_and(|(time, version)| {
+        let again = export::write(&draft.clone().version(version), time);
+        again.is_ok_and(|text| text == bytes)
+    });
+    found.written = exported_at.map(|time| time.to_string());
     found.variant = "json of tintype".to_owned();
+    found.names_of = None;
     found.version = document.version;
     found.based_on = draft.based_on.map(String::from);
     found.context = draft.context;
@@ -142,9 +164,11 @@ fn of_ours(bytes: &[u8], found: &mut Found) -> Result<(), String> {
         let content = artifact.content().unwrap_or_default().to_vec();
         let part = Part::new(artifact.name.as_str(), &artifact.media_type, Content::Held(content));
         let part = part.map_err(|error| error.to_string())?;
-        found.parts.push(Part { entries: artifact.entries, ..part });
+        found.parts.push(Part { entries: artifact.entries, took: artifact.took, ..part });
     }
-    Ok(())
+    let source = found.source;
+    ours::account(source, is_as_written, "export.json", MEDIA_PYTHON_JSON, found)
+        .map_err(|error| error.to_string())
 }
 
 fn of_pickle(bytes: &[u8], found: &mut Found) -> Result<(), String> {

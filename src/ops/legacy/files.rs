@@ -462,16 +462,6 @@ impl Tree {
         Ok(stream)
     }
 
-    /// The path of a file for what opens files by their path, such as SQLite. It is looked at
-    /// whether it is still the file that was found.
-    pub fn os_path_of(&self, id: FileId) -> Result<PathBuf, Unread> {
-        self.stream(id)?;
-        Ok(self
-            .root
-            .join(self.os_path(self.folder(id)))
-            .join(self.os_name(self.files[id.index()].name)))
-    }
-
     #[cfg(unix)]
     fn open(&self, id: FileId) -> io::Result<File> {
         use rustix::fs::{Mode, OFlags, openat};

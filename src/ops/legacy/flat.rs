@@ -5,19 +5,23 @@
 //! or its name tells. The document is an artifact of the snapshot, byte for byte; so are the files
 //! that it names.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::format::flat::{self, Document, FlatOwn, Named};
 use crate::format::hashes;
 use crate::model::artifact::{ArtifactStatus, MEDIA_JSON, MEDIA_PYTHON_JSON};
+use crate::model::config::PagePart;
 use crate::model::context::Context;
+use crate::model::id::ArtifactName;
 use crate::model::snapshot::Status;
 use crate::ops::legacy::declared::{Algorithm, Declared, Over};
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When, context_part};
 use crate::ops::legacy::look::{Candidates, Look};
-use crate::ops::legacy::{Reader, Unit};
+use crate::ops::legacy::{Reader, Unit, ours};
 
 /// The largest document that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -42,11 +46,11 @@ impl Reader for FlatReader {
         let source = unit.source;
         let bytes = tree.read(source, DOCUMENT_BYTES_MAX).map_err(|error| error.to_string())?;
         let document = flat::read(&bytes)?;
-        read(tree, source, document).map_err(|error| error.to_string())
+        read(tree, source, document, &bytes).map_err(|error| error.to_string())
     }
 }
 
-fn read(tree: &Tree, source: FileId, mut document: Document) -> Result<Found> {
+fn read(tree: &Tree, source: FileId, mut document: Document, bytes: &[u8]) -> Result<Found> {
     let name = tree.name(source);
     let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
     let when = match (document.time, flat::stamp_in_name(stem), flat::seconds_in_name(stem)) {
@@ -89,53 +93,59 @@ fn read(tree: &Tree, source: FileId, mut document: Document) -> Result<Found> {
         () => Status::Complete,
     };
     match document.own.take() {
-        Some(own) => of_ours(own, found),
+        Some(own) => of_ours(tree, own, bytes, found),
         None => Ok(found),
     }
 }
 
 /// A document that this crate wrote: the snapshot that it was written from, without what such
 /// folders don't hold.
-fn of_ours(own: FlatOwn, mut found: Found) -> Result<Found> {
-    let FlatOwn { snapshot: own, user_info } = own;
-    found.variant = "tintype".to_owned();
-    found.key = own.version.to_string();
-    found.version = Some(own.version.into());
-    found.based_on = own.based_on.map(String::from);
-    found.context = own.context;
-    found.when = When::At(own.created_at);
-    found.tags = own.tags;
-    found.description = own.description;
-    found.info = user_info;
-    found.metadata = Value::Null;
-    found.status = own.status;
-    let mut parts = Vec::with_capacity(own.artifacts.len());
-    for artifact in own.artifacts {
-        let name = artifact.name.as_str();
-        let here = found.parts.iter().find(|part| part.name == artifact.name);
-        let content = match (here, artifact.status) {
-            (Some(part), _) if artifact.path.is_some() => part.content.clone(),
+fn of_ours(tree: &Tree, own: FlatOwn, bytes: &[u8], mut found: Found) -> Result<Found> {
+    let is_as_written = is_as_written(tree, &own, bytes, &found);
+    let here: BTreeMap<ArtifactName, Content> =
+        found.parts.drain(..).map(|part| (part.name, part.content)).collect();
+    found.declared.clear();
+    let (source, media_type) = (found.source, MEDIA_JSON);
+    ours::tell(own.snapshot, own.user_info, &mut found, |artifact, found| {
+        match (here.get(&artifact.name), artifact.status) {
+            (Some(content), _) if artifact.path.is_some() => content.clone(),
             (_, ArtifactStatus::Stored) => {
                 found.status = found.status.max(Status::Partial);
                 let why = "a flat folder does not hold it".to_owned();
                 Content::Missing(ArtifactStatus::Skipped, why)
             }
             (_, status) => Content::Missing(status, artifact.reason.clone().unwrap_or_default()),
-        };
-        if let (Content::File(_) | Content::Held(_), Some(hash)) = (&content, artifact.blake3) {
-            found.declared.push(Declared {
-                artifact: name.to_owned(),
-                algorithm: Algorithm::Blake3,
-                hash: hash.to_string(),
-                over: vec![Over::Bytes],
-            });
         }
-        let part = Part::new(name, &artifact.media_type, content)?;
-        let took = artifact.took_us.map(std::time::Duration::from_micros);
-        parts.push(Part { entries: artifact.entries, took, ..part });
+    })?;
+    if !is_as_written {
+        found.problems.push("its document is not as it was written".to_owned());
     }
-    found.parts = parts;
+    ours::account(source, is_as_written, "snapshot.json", media_type, &mut found)?;
     Ok(found)
+}
+
+/// Whether a document is what is written for the snapshot that it tells of and the files beside it.
+fn is_as_written(tree: &Tree, own: &FlatOwn, bytes: &[u8], found: &Found) -> bool {
+    let here = |part: PagePart| {
+        let name = part.artifact_name();
+        let told = own.snapshot.artifacts.iter().find(|it| it.name.as_str() == name)?;
+        let content = &found.parts.iter().find(|part| part.name.as_str() == name)?.content;
+        let Content::File(file) = content else { return None };
+        Some((told.path.as_deref()?, *file))
+    };
+    let text = here(PagePart::Html).map(|(path, file)| (path, tree.read(file, PAGE_BYTES_MAX)));
+    let page = match &text {
+        Some((path, Ok(content))) => Some(flat::Page { path, content }),
+        Some((_, Err(_))) => return false,
+        None => None,
+    };
+    let full = here(PagePart::FullPng);
+    let picture = full.or_else(|| here(PagePart::ViewPng)).map(|(path, file)| flat::Picture {
+        path,
+        bytes: tree.size(file),
+        is_full: full.is_some(),
+    });
+    flat::write(own, page, picture).is_ok_and(|written| written == bytes)
 }
 
 /// Adds the page: the file that is named, else a file of the same name and text, else the text.
@@ -224,7 +234,12 @@ fn add_picture(tree: &Tree, document: &Document, found: &mut Found) -> Result<()
         Err(why) => Content::Missing(ArtifactStatus::Failed, why),
     };
     if let Some(hash) = &named.hash {
-        found.declared.extend(Declared::of_text(name, hash));
+        match Declared::of_text(name, hash) {
+            Some(declared) => found.declared.push(declared),
+            None => {
+                found.problems.push(format!("the hash of its picture is none: {}", short(hash)))
+            }
+        }
     }
     found.parts.push(Part::new(name, "image/png", content)?);
     Ok(())

@@ -4,6 +4,7 @@
 //! It is a plan of a snapshot, not the content: what stands in a file is read when the snapshot is
 //! stored, and once more when it is verified.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ use crate::model::id::{ArtifactName, BlobHash, Tag};
 use crate::model::snapshot::Status;
 use crate::model::time::Time;
 use crate::ops::legacy::declared::Declared;
-use crate::ops::legacy::files::FileId;
+use crate::ops::legacy::files::{FileId, FolderId};
 
 /// What kind of thing an old snapshot was found as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,6 +134,8 @@ pub struct Found {
     pub version: Option<String>,
     /// The name of the old snapshot that it is said to come from.
     pub based_on: Option<String>,
+    /// The folder within which these two names mean a snapshot; the whole tree where there is none.
+    pub names_of: Option<FolderId>,
     /// Where it belongs.
     pub context: Context,
     /// When it was taken.
@@ -151,9 +154,15 @@ pub struct Found {
     pub parts: Vec<Part>,
     /// The hashes that it says its content has.
     pub declared: Vec<Declared>,
-    /// The files that it accounts for, `source` too. A file that another snapshot accounts for may
-    /// be used as content without standing here.
+    /// The files that belong to it, `source` too. Of these it accounts for the ones that are content
+    /// of its artifacts, and for the ones that are `retold`. A file that another snapshot accounts
+    /// for may be used as content without standing here.
     pub files: Vec<FileId>,
+    /// The files of which every byte follows from what is said here, so that none of it is lost where
+    /// they are no artifacts.
+    pub retold: Vec<FileId>,
+    /// Where or when it says that it was written down: told, and no part of what it is.
+    pub written: Option<String>,
     /// What is not as it should be, in words.
     pub problems: Vec<String>,
 }
@@ -168,6 +177,7 @@ impl Found {
             key: String::new(),
             version: None,
             based_on: None,
+            names_of: None,
             context: Context::default(),
             when,
             tags: Vec::new(),
@@ -178,45 +188,131 @@ impl Found {
             parts: Vec::new(),
             declared: Vec::new(),
             files: vec![source],
+            retold: Vec::new(),
+            written: None,
             problems: Vec::new(),
         }
     }
+
+    /// Keeps of the files those that it accounts for: a file of which something would be lost is left
+    /// to be taken by itself.
+    pub(crate) fn account(&mut self) {
+        let mut kept: Vec<FileId> = self.retold.clone();
+        kept.extend(self.parts.iter().filter_map(|part| match part.content {
+            Content::File(file) => Some(file),
+            _ => None,
+        }));
+        kept.sort_unstable();
+        self.files.retain(|file| kept.binary_search(file).is_ok());
+    }
 }
 
-/// What two imports of one old snapshot agree in: its kind, its key, and its content. Where it
-/// lies, when its files were written and which zone is assumed don't count.
+/// What two imports of one old snapshot agree in: all that it is and says. Where it lies, when its
+/// files were written and which zone is assumed don't count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity(pub [u8; 16]);
+
+/// All that makes an old snapshot itself. It can be gathered from a folder, and from the store.
+pub(crate) struct Facts<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) based_on: Option<&'a str>,
+    /// How its time is told, and the time; none where it does not tell one.
+    pub(crate) time: Option<(&'static str, Time)>,
+    pub(crate) context: &'a Context,
+    pub(crate) status: Status,
+    pub(crate) description: Option<&'a str>,
+    /// The digest of its tags, where it has some.
+    pub(crate) tags: Option<&'a str>,
+    /// The digest of its user info.
+    pub(crate) info: &'a str,
+    /// The digest of what it says of itself.
+    pub(crate) metadata: &'a str,
+    /// Name, media type and hash of each artifact.
+    pub(crate) parts: Vec<(&'a str, &'a str, Option<BlobHash>)>,
+}
+
+/// A time that an offset stands beside.
+pub(crate) const MOMENT: &str = "moment";
+/// A reading of a clock of which no zone is told.
+pub(crate) const READING: &str = "reading";
+
+impl Facts<'_> {
+    pub(crate) fn identity(mut self) -> Identity {
+        self.parts.sort_unstable();
+        let mut fields = Fields::new();
+        fields.text(self.kind).text(self.key);
+        fields.text_or_none(self.version).text_or_none(self.based_on);
+        fields.text_or_none(self.time.map(|(how, _)| how));
+        fields.number_or_none(self.time.map(|(_, time)| time.micros()));
+        self.context.parts().iter().for_each(|part| {
+            fields.text(part);
+        });
+        fields.text(self.status.as_str()).text_or_none(self.description);
+        fields.text_or_none(self.tags).text(self.info).text(self.metadata);
+        for (name, media_type, hash) in self.parts {
+            let hash = hash.map(|hash| hash.to_string());
+            fields.text(name).text(media_type).text_or_none(hash.as_deref());
+        }
+        Identity(fields.digest())
+    }
+}
+
+/// A digest of a JSON value, the members of objects in their order, as hex digits.
+pub(crate) fn digest_of(value: &impl serde::Serialize) -> String {
+    // What was read as JSON can be written as JSON.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    hex(Fields::new().bytes(&text).digest())
+}
+
+/// A digest of tags, in whatever order; none where there are none.
+pub(crate) fn digest_of_tags(tags: &[Tag]) -> Option<String> {
+    let tags: BTreeSet<&str> = tags.iter().map(Tag::as_str).collect();
+    let mut fields = Fields::new();
+    tags.iter().for_each(|tag| {
+        fields.text(tag);
+    });
+    (!tags.is_empty()).then(|| hex(fields.digest()))
+}
+
+fn hex(digest: [u8; 16]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 impl Identity {
     /// The identity of a snapshot whose content has these hashes, in the order of its parts; none
     /// for a part without content.
     pub fn of(found: &Found, hashes: &[Option<BlobHash>]) -> Self {
-        let names = found.parts.iter().map(|part| part.name.as_str());
-        let parts = names.zip(hashes.iter().copied()).collect();
-        Identity::made(found.kind.as_str(), &found.key, found.version.as_deref(), parts)
-    }
-
-    /// The identity of what these words and these hashes of artifacts tell.
-    pub(crate) fn made(
-        kind: &str,
-        key: &str,
-        version: Option<&str>,
-        mut parts: Vec<(&str, Option<BlobHash>)>,
-    ) -> Self {
-        parts.sort_unstable();
-        let mut fields = Fields::new();
-        fields.text(kind).text(key).text_or_none(version);
-        for (name, hash) in parts {
-            fields.text(name).text_or_none(hash.map(|hash| hash.to_string()).as_deref());
+        let tags = digest_of_tags(&found.tags);
+        let parts = found.parts.iter().zip(hashes);
+        Facts {
+            kind: found.kind.as_str(),
+            key: &found.key,
+            version: found.version.as_deref(),
+            based_on: found.based_on.as_deref(),
+            time: match found.when {
+                When::At(time) => Some((MOMENT, time)),
+                When::Naive(time) => Some((READING, time)),
+                When::Changed(_) => None,
+            },
+            context: &found.context,
+            status: found.status,
+            description: found.description.as_deref(),
+            tags: tags.as_deref(),
+            info: &digest_of(&found.info),
+            metadata: &digest_of(&found.metadata),
+            parts: parts
+                .map(|(part, hash)| (part.name.as_str(), part.media_type.as_str(), *hash))
+                .collect(),
         }
-        Identity(fields.digest())
+        .identity()
     }
 
-    /// Some bits of it, for a version.
-    pub(crate) fn salt(self, attempt: u32) -> u32 {
+    /// Some bits of it, for a version: a number below `limit`.
+    pub(crate) fn salt(self, limit: u32) -> u32 {
         let [a, b, c, d, ..] = self.0;
-        u32::from_le_bytes([a, b, c, d]).wrapping_add(attempt)
+        u32::from_le_bytes([a, b, c, d]) % limit
     }
 
     /// Other bits of it as a time shortly after 1970, for the version of what tells no time.
@@ -228,7 +324,7 @@ impl Identity {
 
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.pad(&hex(self.0))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::snapshot::{Draft, Receipt};
 use crate::model::time::Zone;
 use crate::ops::legacy::files::{FileId, Tree};
 use crate::ops::legacy::found::{Identity, Kind};
-use crate::ops::legacy::names;
+use crate::ops::legacy::names::{self, Bases};
 use crate::ops::legacy::plan::Plan;
 use crate::ops::legacy::report::{Outcome, Report, Taken};
 use crate::ops::legacy::settle::{self, Settled};
@@ -57,7 +57,7 @@ pub fn apply(
         known: HashMap::new(),
         contents: HashSet::new(),
         assigned: HashSet::new(),
-        names: HashMap::new(),
+        bases: Bases::default(),
         waiting: VecDeque::new(),
     };
     let mut done = 0;
@@ -77,6 +77,7 @@ pub fn apply(
     // Within the bulk, the last group would wait for more.
     import.wait(0)?;
     let mut report = import.report;
+    report.lost = plan.lost().to_vec();
     report.count();
     Ok(report)
 }
@@ -92,7 +93,7 @@ struct Import<'r> {
     /// The versions that it has given.
     assigned: HashSet<Version>,
     /// The versions of what had a name.
-    names: HashMap<String, Version>,
+    bases: Bases,
     /// What waits for its commit.
     waiting: VecDeque<(u32, Identity, Ticket)>,
 }
@@ -120,14 +121,16 @@ impl Import<'_> {
         if !is_lost {
             self.report.zones_assumed += u64::from(dated.assumed);
             self.report.hashes.add(&settled.checked);
-            match self.place(&settled)? {
-                names::Found::There(version, is_forgotten) => {
+            match self.place(&settled) {
+                Err(error) if is_its_own(&error) => taken.notes.push(error.to_string()),
+                Err(error) => return Err(error),
+                Ok(names::Found::There(version, is_forgotten)) => {
                     if is_forgotten {
                         taken.notes.push("it is there, and forgotten".to_owned());
                     }
                     (taken.outcome, taken.version) = (Outcome::Duplicate, Some(version));
                 }
-                names::Found::Free(version) => {
+                Ok(names::Found::Free(version)) => {
                     self.known.insert(settled.identity, at);
                     self.assigned.insert(version.clone());
                     self.count_contents(&settled)?;
@@ -144,8 +147,8 @@ impl Import<'_> {
                     }
                 }
             }
-            if let (Some(name), Some(version)) = (&found.version, &taken.version) {
-                self.names.insert(name.clone(), version.clone());
+            if let Some(version) = &taken.version {
+                self.bases.add(found, version);
             }
         }
         for file in &found.files {
@@ -203,12 +206,8 @@ impl Import<'_> {
 
     fn prepare(&self, settled: &Settled, version: &Version) -> Result<crate::store::Prepared> {
         let tree = &self.report.tree;
-        let base = settled.found.based_on.as_ref();
         let finish = |mut draft: Draft| {
-            draft.based_on = base.and_then(|base| match self.names.get(base) {
-                Some(version) => Some(version.clone()),
-                None => base.parse().ok(),
-            });
+            draft.based_on = self.bases.of(&settled.found);
             draft.base_elsewhere = true;
             let context = draft.context.clone();
             for (at, part) in settled.found.parts.iter().enumerate() {
@@ -283,7 +282,7 @@ fn is_its_own(error: &Error) -> bool {
     )
 }
 
-/// Stages a large file, which must still be what it was when it was hashed.
+/// Stages a file that is not held, which must still be what it was when it was hashed.
 pub(crate) fn staged(
     repo: &Repository,
     tree: &Tree,
@@ -297,7 +296,7 @@ pub(crate) fn staged(
         source: std::io::Error::other(why),
     };
     let mut stream = tree.stream(file).map_err(|why| changed(why.to_string()))?;
-    let staged = repo.stage(context, name, &mut stream)?;
+    let staged = repo.stage_apart(context, name, &mut stream)?;
     stream.end().map_err(|why| changed(why.to_string()))?;
     match &staged.0 {
         Given::Staged { hash: read, .. } if *read != hash => {

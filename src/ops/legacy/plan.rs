@@ -21,11 +21,14 @@ use crate::ops::legacy::registry::RegistryReader;
 use crate::ops::legacy::selector_engine::SelectorReader;
 use crate::ops::legacy::session::SessionReader;
 use crate::ops::legacy::settle::{self, Settled};
-use crate::ops::legacy::{Reader, Unit};
+use crate::ops::legacy::{Reader, Unit, limits};
 use crate::ops::progress::Progress;
 
 /// The most snapshots that are read before they are dealt with.
 const READY_MAX: usize = 4;
+
+/// How much of the reasons is told where many things in one file can't be read.
+const REASON_BYTES: usize = 1_000;
 
 /// A folder looked through, ready to be taken in.
 pub struct Plan {
@@ -33,6 +36,30 @@ pub struct Plan {
     looks: Candidates,
     units: Vec<(u8, Unit)>,
     readers: Vec<Box<dyn Reader + Send>>,
+    lost: Vec<Lost>,
+}
+
+/// Old snapshots in a file that can't be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    /// The file.
+    pub(crate) source: FileId,
+    pub(crate) kind: Kind,
+    /// How many they are.
+    pub(crate) count: u64,
+    /// Why; of very many what the first say.
+    pub(crate) why: String,
+}
+
+impl Lost {
+    fn add(&mut self, why: &str) {
+        self.count += 1;
+        if self.why.len() < REASON_BYTES {
+            let between = if self.why.is_empty() { "" } else { "; " };
+            let why: String = why.chars().take(REASON_BYTES).collect();
+            self.why = format!("{}{between}{why}", self.why);
+        }
+    }
 }
 
 /// Something that was found, as [`Plan::each`] gives it.
@@ -63,7 +90,7 @@ impl Plan {
             let found = reader.scan(&tree, &mut looks);
             units.extend(found.into_iter().map(|unit| (at as u8, unit)));
         }
-        Ok(Plan { tree: Arc::new(tree), looks, units, readers })
+        Ok(Plan { tree: Arc::new(tree), looks, units, readers, lost: Vec::new() })
     }
 
     /// The folder.
@@ -76,25 +103,29 @@ impl Plan {
         self.looks.look(file)
     }
 
-    /// Reads one old snapshot after the other, then what is left over, each file of which is one.
+    /// Reads one old snapshot after the other, then what is left over, each file of which is one. What
+    /// can't be read of a file that is accounted for otherwise is [lost](Plan::lost) afterwards.
     pub(crate) fn each(&mut self, visit: &mut dyn FnMut(Item) -> Result<()>) -> Result<()> {
         let mut claimed = vec![false; self.tree.len()];
-        let mut refused: BTreeMap<FileId, String> = BTreeMap::new();
+        let mut refused: BTreeMap<FileId, Lost> = BTreeMap::new();
+        self.lost.clear();
         for (reader, unit) in &self.units {
             let Some(reader) = self.readers.get_mut(usize::from(*reader)) else { continue };
-            match reader.read(&self.tree, *unit) {
-                Ok(found) => {
+            let read = reader.read(&self.tree, *unit);
+            let (files, why) = match read.map(|found| (limits::check(&found), found)) {
+                Ok((Ok(()), mut found)) => {
+                    limits::clip(&mut found);
+                    found.account();
                     let files = claim(&mut claimed, &found);
                     visit(Item { found, files })?;
+                    continue;
                 }
-                Err(why) => {
-                    let reason = refused.entry(unit.source).or_default();
-                    // Of a file with very many bad rows the first ones tell enough.
-                    if reason.len() < 1_000 {
-                        let between = if reason.is_empty() { "" } else { "; " };
-                        *reason = format!("{reason}{between}{why}");
-                    }
-                }
+                Ok((Err(why), found)) => (found.files, why),
+                Err(why) => (vec![unit.source], why),
+            };
+            for file in files {
+                let new = || Lost { source: file, kind: unit.kind, count: 0, why: String::new() };
+                refused.entry(file).or_insert_with(new).add(&why);
             }
         }
         for file in self.tree.ids() {
@@ -104,16 +135,22 @@ impl Plan {
             let look = self.looks.look(file);
             let found = match (refused.remove(&file), look) {
                 (None, Look::Html | Look::Png) => flat::orphan(&self.tree, file, look)?,
-                (why, look) => bytes(&self.tree, file, why.unwrap_or_else(|| unknown(look)))?,
+                (Some(lost), _) => bytes(&self.tree, file, lost.why)?,
+                (None, look) => bytes(&self.tree, file, unknown(look))?,
             };
             let files = claim(&mut claimed, &found);
             visit(Item { found, files })?;
         }
+        self.lost.extend(refused.into_values());
         Ok(())
     }
-}
 
-impl Plan {
+    /// What could not be read of files that are kept for what else is in them: known once
+    /// [all was read](Plan::each).
+    pub(crate) fn lost(&self) -> &[Lost] {
+        &self.lost
+    }
+
     /// Reads one old snapshot after the other with its content, on a thread of its own: while one
     /// is dealt with here, the next are read there. With each comes how many files it is the first
     /// to account for.

@@ -13,6 +13,7 @@ use crate::model::id::Version;
 use crate::ops::legacy::declared::Checked;
 use crate::ops::legacy::files::{Aside, FileId, Tree};
 use crate::ops::legacy::found::Kind;
+use crate::ops::legacy::plan::Lost;
 
 /// What became of a file or of an old snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -142,6 +143,8 @@ pub struct Report {
     /// The snapshot that a file belongs to, by its place in `taken`.
     pub(crate) owners: Vec<u32>,
     pub(crate) failures: BTreeMap<FileId, String>,
+    /// What could not be read of files that are kept for what else is in them.
+    pub(crate) lost: Vec<Lost>,
 }
 
 /// What became of one file.
@@ -178,6 +181,9 @@ pub struct Note {
     pub notes: Vec<String>,
 }
 
+/// The variant of old snapshots that can't be read, in a file that is kept for what else is in it.
+const UNREADABLE: &str = "unreadable";
+
 /// The owner of a file that belongs to no snapshot.
 pub(crate) const NOBODY: u32 = u32::MAX;
 
@@ -195,13 +201,16 @@ impl Report {
             taken: Vec::new(),
             owners: vec![NOBODY; tree.len()],
             failures: BTreeMap::new(),
+            lost: Vec::new(),
             tree,
         }
     }
 
-    /// Whether everything is in the store: no file failed, and nothing could not be looked at.
+    /// Whether everything is in the store: no file and no snapshot failed, and nothing could not be
+    /// looked at.
     pub fn is_whole(&self) -> bool {
-        self.files.failed == 0 && self.asides().iter().all(|aside| aside.is_link)
+        let failed = self.files.failed + self.snapshots.failed;
+        failed == 0 && self.asides().iter().all(|aside| aside.is_link)
     }
 
     /// The folder, as it was given.
@@ -245,12 +254,18 @@ impl Report {
     /// What is to be said of snapshots; those that are kept as bytes say it with their file.
     pub fn notes(&self) -> impl Iterator<Item = Note> + '_ {
         let said = |taken: &&Taken| taken.kind != Kind::Bytes && !taken.notes.is_empty();
-        self.taken.iter().filter(said).map(|taken| Note {
+        let taken = self.taken.iter().filter(said).map(|taken| Note {
             path: self.tree.path(taken.source),
             kind: taken.kind.as_str(),
             version: taken.version.clone(),
             notes: taken.notes.clone(),
-        })
+        });
+        taken.chain(self.lost.iter().map(|lost| Note {
+            path: self.tree.path(lost.source),
+            kind: lost.kind.as_str(),
+            version: None,
+            notes: vec![format!("{} in it can't be read: {}", lost.count, lost.why)],
+        }))
     }
 
     /// Counts what became of the files and the snapshots.
@@ -266,6 +281,13 @@ impl Report {
             self.snapshots.add(taken.outcome);
             let kind = (taken.kind.as_str(), taken.variant.to_string());
             self.kinds.entry(kind).or_default().add(taken.outcome);
+        }
+        for lost in &self.lost {
+            let kind = (lost.kind.as_str(), UNREADABLE.to_owned());
+            for counts in [&mut self.snapshots, self.kinds.entry(kind).or_default()] {
+                counts.scanned += lost.count;
+                counts.failed += lost.count;
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ pub struct Scan {
     pub bytes: u64,
     /// Old snapshots in it.
     pub snapshots: u64,
-    /// Files that can't be read.
+    /// Files that can't be read, and old snapshots that can't be read in files that can.
     pub unread: u64,
     /// What is in it, kind by kind.
     pub kinds: Vec<Kinds>,
@@ -125,7 +125,8 @@ pub fn scan(
         files: total,
         bytes: tree.bytes(),
         snapshots,
-        unread: unread.iter().filter(|unread| **unread).count() as u64,
+        unread: unread.iter().filter(|unread| **unread).count() as u64
+            + plan.lost().iter().map(|lost| lost.count).sum::<u64>(),
         kinds: kinds.into_iter().map(told).collect(),
         passed_over: tree.asides().to_vec(),
     })

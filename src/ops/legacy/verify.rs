@@ -2,23 +2,24 @@
 //!
 //! **Invariant:** it changes nothing. What it finds is a report, not an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::codec::frame::Hasher;
 use crate::error::{Error, Result};
 use crate::format::hashes::Sha256Stream;
 use crate::model::artifact::Artifact;
 use crate::model::id::{BlobHash, Version};
 use crate::model::query::Query;
 use crate::model::snapshot::Snapshot;
-use crate::ops::legacy::declared::Checked;
+use crate::ops::legacy::declared::{Algorithm, Checked};
 use crate::ops::legacy::files::Tree;
-use crate::ops::legacy::found::{Identity, When};
-use crate::ops::legacy::names;
+use crate::ops::legacy::found::When;
+use crate::ops::legacy::names::{self, Bases};
 use crate::ops::legacy::report::Hashes;
 use crate::ops::legacy::settle::{self, Ready, Settled};
 use crate::ops::progress::Progress;
@@ -65,11 +66,11 @@ pub struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 #[non_exhaustive]
 pub struct Verified {
-    /// Whether nothing differs.
+    /// Whether all could be read, and nothing differs.
     pub ok: bool,
     /// Where the store is not what was imported.
     pub problems: Vec<Difference>,
-    /// Files that could not be read, and why.
+    /// Files that could not be read, or not all that is in them, and why.
     pub unread: BTreeMap<String, String>,
     /// Declared hashes that were not the true ones when they were imported, and still are not.
     pub known: Vec<Difference>,
@@ -98,7 +99,7 @@ pub fn verify(
         Some(folder) => beside_folder(repo, folder, progress)?,
         None => by_itself(repo, progress)?,
     };
-    verified.ok = verified.problems.is_empty();
+    verified.ok = verified.problems.is_empty() && verified.unread.is_empty();
     Ok(verified)
 }
 
@@ -111,15 +112,20 @@ fn beside_folder(
     let tree = plan.tree.clone();
     let total = tree.len() as u64;
     let mut verified = Verified::default();
+    let mut bases = Bases::default();
     for aside in tree.asides().iter().filter(|aside| !aside.is_link) {
         verified.unread.insert(aside.path.clone(), aside.why.clone());
     }
     plan.each_settled(&mut |settled, files| {
         verified.files += files;
-        compare(repo, &tree, &settled, &mut verified)?;
+        compare(repo, &tree, &settled, &mut bases, &mut verified)?;
         progress(Progress { stage: "files", done: verified.files, total });
         Ok(())
     })?;
+    for lost in plan.lost() {
+        let why = format!("{} in it can't be read: {}", lost.count, lost.why);
+        verified.unread.insert(tree.path(lost.source), why);
+    }
     Ok(verified)
 }
 
@@ -128,6 +134,7 @@ fn compare(
     repo: &Repository,
     tree: &Tree,
     settled: &Settled,
+    bases: &mut Bases,
     verified: &mut Verified,
 ) -> Result<()> {
     let path = tree.path(settled.found.source);
@@ -158,10 +165,11 @@ fn compare(
         return Ok(());
     }
     let snapshot = repo.get(&version)?;
-    for detail in facts(&snapshot, settled) {
+    let found = &settled.found;
+    for detail in facts(&snapshot, settled, bases) {
         differs(DifferenceKind::Facts, Some(&version), None, detail);
     }
-    let found = &settled.found;
+    bases.add(found, &version);
     if snapshot.artifacts.len() != found.parts.len() {
         let detail = format!(
             "{} artifacts are in the store, {} in the folder",
@@ -171,9 +179,11 @@ fn compare(
         differs(DifferenceKind::Artifacts, Some(&version), None, detail);
     }
     let (mut artifacts, mut bytes) = (0, 0);
+    let stored: HashMap<&str, &Artifact> =
+        snapshot.artifacts.iter().map(|artifact| (artifact.name.as_str(), artifact)).collect();
     for (part, content) in found.parts.iter().zip(&settled.contents) {
         let name = part.name.as_str();
-        let Some(artifact) = snapshot.artifact(name) else {
+        let Some(artifact) = stored.get(name) else {
             let detail = "the store has no such artifact".to_owned();
             differs(DifferenceKind::Artifacts, Some(&version), Some(name), detail);
             continue;
@@ -223,7 +233,7 @@ fn told(path: &str, version: Option<&Version>, checked: &Checked) -> Option<Diff
 }
 
 /// What the store says otherwise of a snapshot than the folder.
-fn facts(snapshot: &Snapshot, settled: &Settled) -> Vec<String> {
+fn facts(snapshot: &Snapshot, settled: &Settled, bases: &Bases) -> Vec<String> {
     let found = &settled.found;
     let mut differs = Vec::new();
     let Some(told) = settle::told_of(&snapshot.user_info) else {
@@ -244,6 +254,18 @@ fn facts(snapshot: &Snapshot, settled: &Settled) -> Vec<String> {
     }
     if snapshot.description != found.description {
         differs.push("its description is another".to_owned());
+    }
+    // Where what it comes from was imported later, or never, the name alone is known.
+    let named = found.based_on.as_ref().and_then(|name| name.parse::<Version>().ok());
+    if snapshot.based_on != bases.of(found) && snapshot.based_on != named {
+        let shown = |base: Option<&Version>| {
+            base.map_or_else(|| "nothing".to_owned(), |base| format!("version {base}"))
+        };
+        differs.push(format!(
+            "it comes from {}, not from {}",
+            shown(snapshot.based_on.as_ref()),
+            shown(bases.of(found).as_ref())
+        ));
     }
     if told.get("metadata").is_some_and(|metadata| *metadata != found.metadata) {
         differs.push("what it says of itself is something else".to_owned());
@@ -341,12 +363,10 @@ fn alone(
         });
     };
     verified.snapshots += 1;
-    let named = |name: &str| told[name].as_str().unwrap_or_default();
-    let hashes = snapshot.artifacts.iter().map(|one| (one.name.as_str(), one.hash)).collect();
-    let identity = Identity::made(named("kind"), named("key"), told["version"].as_str(), hashes);
-    if identity.to_string() != named("identity") {
-        let detail = "its artifacts are not those that were imported".to_owned();
-        differs(DifferenceKind::Artifacts, None, detail);
+    let identity = settle::identity_of(snapshot).map(|identity| identity.to_string());
+    if identity.as_deref() != told["identity"].as_str() {
+        let detail = "its artifacts, or what is said of it, are not what was imported".to_owned();
+        differs(DifferenceKind::Facts, None, detail);
     }
     let hashes = told["hashes"].as_array().map_or(&[][..], Vec::as_slice);
     let declared: Vec<Checked> = hashes.iter().filter_map(Checked::read).collect();
@@ -354,12 +374,15 @@ fn alone(
         let detail = "what its user info says of hashes can't be read".to_owned();
         differs(DifferenceKind::Facts, None, detail);
     }
+    let mut declared_of: HashMap<&str, Vec<&Checked>> = HashMap::new();
+    for one in &declared {
+        declared_of.entry(&one.declared.artifact).or_default().push(one);
+    }
     for artifact in snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some()) {
         verified.artifacts += 1;
         verified.bytes += artifact.bytes;
         let name = artifact.name.as_str();
-        let wanted: Vec<&Checked> =
-            declared.iter().filter(|one| one.declared.artifact == name).collect();
+        let wanted = declared_of.remove(name).unwrap_or_default();
         let again = match again(repo, version, artifact, &wanted) {
             Err(Error::Corrupt(damage)) => {
                 differs(DifferenceKind::Content, Some(name), damage.to_string());
@@ -377,11 +400,9 @@ fn alone(
             }
         }
     }
-    let is_there = |one: &&Checked| {
-        let artifact = snapshot.artifact(&one.declared.artifact);
-        artifact.is_some_and(|artifact| artifact.hash.is_some())
-    };
-    for one in declared.iter().filter(|one| !is_there(one)) {
+    // What is left is declared of what has no content.
+    let is_left = |one: &&Checked| declared_of.contains_key(one.declared.artifact.as_str());
+    for one in declared.iter().filter(is_left) {
         let after = one.declared.check(None);
         verified.hashes.add(std::slice::from_ref(&after));
         verified.known.extend(self::told(&path, Some(version), &after));
@@ -407,16 +428,20 @@ fn again(
         return Ok(wanted.iter().map(|one| one.declared.check(Some(&content))).collect());
     }
     let mut reader = repo.reader(version, name)?;
-    let mut sha256 = Sha256Stream::default();
+    let (mut hasher, mut sha256) = (Hasher::new(), Sha256Stream::default());
+    let is_sha256 = wanted.iter().any(|one| one.declared.algorithm == Algorithm::Sha256);
     loop {
         let part = reader.fill_buf().map_err(|source| Error::io(name, source).unwrapped())?;
         let count = part.len();
         if count == 0 {
             break;
         }
-        sha256.update(part);
+        hasher.update(part);
+        if is_sha256 {
+            sha256.update(part);
+        }
         reader.consume(count);
     }
-    let sha256 = sha256.hex();
-    Ok(wanted.iter().map(|one| settle::large(&one.declared, &sha256)).collect())
+    let (hash, sha256) = (hasher.hash(), sha256.hex());
+    Ok(wanted.iter().map(|one| settle::large(&one.declared, hash, &sha256)).collect())
 }

@@ -14,23 +14,25 @@
 mod parts;
 mod repair;
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::format::bundle::path::{self, PathParts};
-use crate::format::bundle::{self, File, HashCheck, METADATA_BYTES_MAX, Metadata, Own};
+use crate::format::bundle::{
+    self, File, HashCheck, METADATA_BYTES_MAX, Metadata, NotMetadata, Own,
+};
+use crate::format::shape::{self, Shape};
+use crate::model::artifact::{ArtifactStatus, MEDIA_JSON};
 use crate::model::context::Context;
-use crate::model::snapshot::Status;
+use crate::model::snapshot::{ARTIFACTS_MAX, Status};
 use crate::model::time::Time;
 use crate::ops::legacy::bundles::repair::Stems;
 use crate::ops::legacy::declared::{Algorithm, Declared, Over};
 use crate::ops::legacy::files::{FileId, FolderId, Tree};
-use crate::ops::legacy::found::{Found, Kind, When, context_part};
+use crate::ops::legacy::found::{Content, Found, Kind, When, context_part};
 use crate::ops::legacy::look::{Candidates, Look};
-use crate::ops::legacy::{Reader, Unit};
+use crate::ops::legacy::{Reader, Unit, ours};
 
-/// The variant of the bundles that this crate wrote.
-pub(crate) const OURS: &str = "tintype";
 /// The folders of a bundle that hold its files.
 const FOLDERS: [&str; 4] = ["html", "screenshots", "logs", "artifacts"];
 /// The most bytes of additional metadata that user info is given; the whole is an artifact.
@@ -63,7 +65,7 @@ impl Reader for BundleReader {
         let mut units = Vec::new();
         for folder in tree.folders() {
             let metadata = metadata_in(tree, folder, files);
-            if metadata.is_none() && !is_bundle_without(tree, folder) {
+            if metadata.is_none() && !is_bundle_without(tree, folder, files) {
                 continue;
             }
             let own: Vec<_> = parts::files_of(tree, folder)
@@ -76,8 +78,7 @@ impl Reader for BundleReader {
                 self.stems.add(tree, file);
             }
             // Where it is damaged, it is what is called so.
-            let named = || bundle::FILE_NAMES.iter().find_map(|name| tree.find(folder, name));
-            let metadata = metadata.or_else(named);
+            let metadata = metadata.or_else(|| named_in(tree, folder).next());
             let number = self.jobs.len() as u32;
             self.jobs.push(Job { folder, metadata });
             units.push(Unit { kind: Kind::Bundle, source, number });
@@ -95,8 +96,7 @@ impl Reader for BundleReader {
 /// The metadata of the bundle that a folder is.
 fn metadata_in(tree: &Tree, folder: FolderId, files: &Candidates) -> Option<FileId> {
     let is_metadata = |file: &FileId| !files.is_taken(*file) && is_metadata(tree, *file, files);
-    let named = bundle::FILE_NAMES.iter().filter_map(|name| tree.find(folder, name));
-    named.into_iter().find(is_metadata).or_else(|| {
+    named_in(tree, folder).find(is_metadata).or_else(|| {
         let like = |file: &FileId| files.look(*file) == Look::BundleMetadata;
         tree.files_in(folder).filter(like).find(is_metadata)
     })
@@ -113,22 +113,55 @@ fn is_metadata(tree: &Tree, file: FileId, files: &Candidates) -> bool {
     }
 }
 
-/// Whether a folder is a bundle whose metadata is gone or damaged: it has the path of one, or a file that
-/// ought to be the metadata, and folders of files.
-fn is_bundle_without(tree: &Tree, folder: FolderId) -> bool {
+/// Whether a folder is a bundle whose metadata is gone or damaged: it has folders of files, and the path
+/// of a bundle, or a file with what is left of its metadata. A folder of flat snapshots is none.
+fn is_bundle_without(tree: &Tree, folder: FolderId, files: &Candidates) -> bool {
     if !FOLDERS.iter().any(|name| tree.find_folder(folder, name).is_some()) {
         return false;
     }
-    let name = tree.folder_name(folder);
-    bundle::FILE_NAMES.iter().any(|name| tree.find(folder, name).is_some())
-        || UNFINISHED.iter().any(|(begin, _)| name.starts_with(begin))
+    let is_flat = |file: FileId| !files.is_taken(file) && files.look(file) == Look::Flat;
+    if tree.files_in(folder).any(is_flat) || parts::files_of(tree, folder).len() > ARTIFACTS_MAX {
+        return false;
+    }
+    let name = name_of(tree, folder);
+    UNFINISHED.iter().any(|(begin, _)| name.starts_with(begin))
         || path_of(tree, folder).is_some()
+        || named_in(tree, folder).any(|file| is_left_of_metadata(tree, file))
+}
+
+/// The files of a folder that have a name which metadata has.
+fn named_in(tree: &Tree, folder: FolderId) -> impl Iterator<Item = FileId> + '_ {
+    bundle::FILE_NAMES.iter().filter_map(move |name| tree.find(folder, name))
+}
+
+/// Whether a file is what is left of metadata: no JSON, but beginning as metadata begins.
+fn is_left_of_metadata(tree: &Tree, file: FileId) -> bool {
+    let Ok(bytes) = tree.read(file, METADATA_BYTES_MAX as u64) else { return false };
+    let Shape::Object(members) = shape::of(&bytes) else { return false };
+    let is_cut = matches!(File::parse(&bytes), Err(NotMetadata::Json(_)));
+    let told = bundle::MEMBERS.iter().filter(|name| members.have(&[name])).count();
+    let begins =
+        members.names.first().is_some_and(|first| bundle::MEMBERS.contains(&first.as_str()));
+    is_cut && begins && (told > 1 || members.inner_have(&["site"]) || members.names.len() == 1)
+}
+
+/// The name of a folder. The top has the one that it has where it lies, so that a bundle is the same
+/// taken in by itself.
+fn name_of(tree: &Tree, folder: FolderId) -> String {
+    match tree.parent(folder) {
+        Some(_) => tree.folder_name(folder),
+        None => {
+            let root = tree.root().canonicalize().ok();
+            let name = root.as_ref().and_then(|root| root.file_name());
+            name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    }
 }
 
 /// What the path of a folder tells, where it is one of a bundle. The end of the path at which the whole
 /// tree lies is asked where its own does not say enough.
 fn path_of(tree: &Tree, folder: FolderId) -> Option<PathParts> {
-    let name = tree.folder_name(folder);
+    let name = name_of(tree, folder);
     let begin = UNFINISHED.iter().find(|(begin, _)| name.starts_with(begin));
     let within = tree.folder_path(folder);
     let within = match begin {
@@ -154,9 +187,9 @@ impl BundleReader {
         let changed = When::Changed(tree.modified(source));
         let mut found = Found::new(Kind::Bundle, source, changed);
         found.files.clone_from(&files);
-        found.key = tree.folder_name(job.folder);
+        let name = name_of(tree, job.folder);
+        found.key.clone_from(&name);
         let path = path_of(tree, job.folder);
-        let name = tree.folder_name(job.folder);
         let read = job.metadata.map(|file| {
             let bytes = tree.read(file, METADATA_BYTES_MAX as u64);
             bytes.map_err(|why| why.to_string())
@@ -179,12 +212,7 @@ impl BundleReader {
             Some(file) => {
                 let mut metadata = file.metadata();
                 if let Some(own) = metadata.own.take() {
-                    if !matches!(file.check_hash(), HashCheck::Matches(_)) {
-                        let why = "its metadata is not as it was written: its hash differs";
-                        found.problems.push(why.to_owned());
-                    }
-                    let left = parts::add_own(tree, job, &own, &mut found)?;
-                    return of_ours(own, metadata, left, found);
+                    return of_ours(tree, job, own, metadata, &file, found);
                 }
                 tell(&file, &metadata, path.as_ref(), &mut found)?;
                 self.add_parts(tree, job, Some(&metadata), &mut found)?;
@@ -303,20 +331,45 @@ fn tell_path(path: Option<&PathParts>, found: &mut Found) -> Result<()> {
 }
 
 /// A folder that this crate wrote: the snapshot that it was written from. Files that it does not name
-/// are `left`, and told.
-fn of_ours(own: Own, metadata: Metadata, left: Vec<String>, mut found: Found) -> Result<Found> {
-    found.variant = OURS.to_owned();
-    found.key = own.version.to_string();
-    found.version = Some(own.version.into());
-    found.based_on = own.based_on.map(String::from);
-    found.context = own.context;
-    found.when = When::At(own.created_at);
-    found.tags = own.tags;
-    found.description = own.description;
-    found.status = own.status;
-    found.info = metadata.additional_metadata;
-    found.metadata = Value::Null;
+/// are artifacts too, and told.
+fn of_ours(
+    tree: &Tree,
+    job: Job,
+    own: Own,
+    metadata: Metadata,
+    file: &File<'_>,
+    mut found: Found,
+) -> Result<Found> {
+    if !matches!(file.check_hash(), HashCheck::Matches(_)) {
+        found.problems.push("its metadata is not as it was written: its hash differs".to_owned());
+    }
     found.problems.extend(metadata.notes);
-    found.problems.extend(left.iter().map(|path| format!("{path} is not named by it")));
+    found.written = metadata.bundle_path;
+    let (mut lacks, mut named) = (false, job.metadata.into_iter().collect::<BTreeSet<FileId>>());
+    ours::tell(own, metadata.additional_metadata, &mut found, |artifact, found| {
+        let Some(path) = &artifact.path else {
+            let reason = artifact.reason.clone().unwrap_or_default();
+            return Content::Missing(artifact.status, reason);
+        };
+        match tree.resolve(job.folder, path) {
+            Ok(file) => {
+                named.insert(file);
+                Content::File(file)
+            }
+            Err(why) => {
+                found.problems.push(why.clone());
+                lacks = true;
+                Content::Missing(ArtifactStatus::Failed, why)
+            }
+        }
+    })?;
+    if lacks {
+        found.status = found.status.max(Status::Partial);
+    }
+    parts::add_left(tree, job, &named, &mut found)?;
+    if let Some(metadata) = job.metadata {
+        let is_as_written = file.is_as_written();
+        ours::account(metadata, is_as_written, parts::METADATA, MEDIA_JSON, &mut found)?;
+    }
     Ok(found)
 }

@@ -4,25 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BundleReader, FOLDERS, Job};
 use crate::error::Result;
-use crate::format::bundle::{Metadata, Own};
+use crate::format::bundle::Metadata;
 use crate::model::artifact::{ArtifactStatus, MEDIA_BYTES, MEDIA_JSON, media_type_of};
 use crate::model::config::PagePart;
 use crate::model::id::ArtifactName;
-use crate::model::snapshot::Status;
-use crate::ops::legacy::declared::{Algorithm, Declared, Over};
+use crate::model::snapshot::{ARTIFACTS_MAX, Status};
+use crate::ops::legacy::declared::Declared;
 use crate::ops::legacy::files::{FileId, FolderId, Tree};
 use crate::ops::legacy::found::{Content, Found, Part};
 
 /// The artifact that the metadata is.
 pub(super) const METADATA: &str = "metadata.json";
-/// The most files that a bundle may have; what is beyond is taken by itself.
-const FILES_MAX: usize = 4_000;
 
 /// The files of a bundle: those in its folder, and in the folders of it that hold files.
 pub(super) fn files_of(tree: &Tree, folder: FolderId) -> Vec<FileId> {
     let below = FOLDERS.iter().filter_map(|name| tree.find_folder(folder, name));
     let folders = std::iter::once(folder).chain(below);
-    folders.flat_map(|folder| tree.files_in(folder)).take(FILES_MAX).collect()
+    folders.flat_map(|folder| tree.files_in(folder)).collect()
 }
 
 impl BundleReader {
@@ -47,7 +45,9 @@ impl BundleReader {
         let mut is_whole = true;
         let declared = metadata.map_or(&[][..], |metadata| metadata.artifacts.as_slice());
         let mut paths = BTreeSet::new();
-        for path in declared.iter().take(FILES_MAX).filter(|path| paths.insert(*path)) {
+        // More of them are more than a snapshot holds, whatever comes after.
+        let most = declared.iter().filter(|path| paths.insert(*path)).take(ARTIFACTS_MAX + 1);
+        for path in most {
             match self.declared(tree, job, path, found) {
                 Ok(file) if added.contains(&file) => {}
                 Ok(file) => {
@@ -118,7 +118,7 @@ impl BundleReader {
             Err(why) => why,
         };
         if let Some(hash) = super::repair::full_hash(path)
-            && let Some(file) = self.stems.find(tree, hash, job.folder)
+            && let Some(file) = self.stems.find(tree, hash, found.source)
         {
             let shown: String = path.chars().take(120).collect();
             let at = tree.path(file);
@@ -142,51 +142,23 @@ const ASKED: [(PagePart, &[&str], &str); 5] = [
     (PagePart::Network, &["network.json"], "capture_network"),
 ];
 
-/// Adds the artifacts of a folder that this crate wrote. Gives the files that it does not name.
-pub(super) fn add_own(tree: &Tree, job: Job, own: &Own, found: &mut Found) -> Result<Vec<String>> {
-    let mut added: BTreeSet<FileId> = job.metadata.into_iter().collect();
+/// Adds the files of a folder that this crate wrote which it does not name.
+pub(super) fn add_left(
+    tree: &Tree,
+    job: Job,
+    named: &BTreeSet<FileId>,
+    found: &mut Found,
+) -> Result<()> {
     let mut names = Names::default();
-    for artifact in own.artifacts.iter().take(FILES_MAX) {
-        let name = artifact.name.as_str();
-        names.take(name);
-        let content = match &artifact.path {
-            None => {
-                let reason = artifact.reason.clone().unwrap_or_default();
-                Content::Missing(artifact.status, reason)
-            }
-            Some(path) => match tree.resolve(job.folder, path) {
-                Ok(file) => {
-                    added.insert(file);
-                    Content::File(file)
-                }
-                Err(why) => {
-                    found.problems.push(why.clone());
-                    found.status = Status::Partial;
-                    Content::Missing(ArtifactStatus::Failed, why)
-                }
-            },
-        };
-        if let (Content::File(_), Some(hash)) = (&content, artifact.blake3) {
-            found.declared.push(Declared {
-                artifact: name.to_owned(),
-                algorithm: Algorithm::Blake3,
-                hash: hash.to_string(),
-                over: vec![Over::Bytes],
-            });
-        }
-        let part = Part::new(name, &artifact.media_type, content)?;
-        let took = artifact.took_us.map(std::time::Duration::from_micros);
-        found.parts.push(Part { entries: artifact.entries, took, ..part });
+    found.parts.iter().for_each(|part| {
+        names.take(part.name.as_str());
+    });
+    for file in files_of(tree, job.folder).into_iter().filter(|file| !named.contains(file)) {
+        let (name, media_type) = names.other(&tree.name(file));
+        found.parts.push(Part::new(&name, media_type, Content::File(file))?);
+        found.problems.push(format!("{} is not named by it", tree.path(file)));
     }
-    let mut left = Vec::new();
-    for file in files_of(tree, job.folder) {
-        if !added.contains(&file) {
-            let (name, media_type) = names.other(&tree.name(file));
-            found.parts.push(Part::new(&name, media_type, Content::File(file))?);
-            left.push(tree.path(file));
-        }
-    }
-    Ok(left)
+    Ok(())
 }
 
 /// The names of the artifacts of a bundle, each given once.

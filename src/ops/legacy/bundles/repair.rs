@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::format::hashes;
-use crate::ops::legacy::files::{FileId, FolderId, Tree};
+use crate::ops::legacy::files::{FileId, Tree};
 
 /// The largest file that is hashed to be found again, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -22,11 +22,14 @@ pub(super) fn full_hash(path: &str) -> Option<&str> {
     (hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
 }
 
-/// Files of bundles, by what of their hash is known.
+/// Files of bundles, by what of their hash is known. Each is hashed twice at most, however often one is
+/// looked for.
 #[derive(Debug, Default)]
 pub(super) struct Stems {
-    /// By the digits in their names.
+    /// By the digits in their names, those that were not hashed yet.
     named: HashMap<[u8; DIGITS], Vec<FileId>>,
+    /// Those that were, by their whole hash, in order.
+    found: HashMap<String, Vec<FileId>>,
     /// Pages whose names don't have such digits, or others.
     pages: Vec<FileId>,
     /// All pages by their whole hash, once that had to be made.
@@ -48,22 +51,20 @@ impl Stems {
         }
     }
 
-    /// The file of this MD5: of those that are named after it the one that lies nearest to a folder, else
-    /// any.
-    pub(super) fn find(&mut self, tree: &Tree, hash: &str, near: FolderId) -> Option<FileId> {
+    /// The file of this MD5: of those that are named after it the one that lies nearest to another
+    /// file, else any.
+    pub(super) fn find(&mut self, tree: &Tree, hash: &str, near: FileId) -> Option<FileId> {
         let hash = hash.to_ascii_lowercase();
         let digits = <[u8; DIGITS]>::try_from(hash.as_bytes().get(..DIGITS)?).ok()?;
-        let named = self.named.get(&digits);
-        let is_it = |file: &&FileId| hashes_of(tree, **file).contains(&hash);
-        let near = tree.folder_path(near);
-        let shared = |file: &&FileId| {
-            let path = tree.path(**file);
-            path.split('/').zip(near.split('/')).take_while(|(one, other)| one == other).count()
-        };
-        let found = named.into_iter().flatten().filter(is_it);
-        // Of several that lie equally near the first.
-        if let Some(file) = found.rev().max_by_key(shared) {
-            return Some(*file);
+        for file in self.named.remove(&digits).unwrap_or_default() {
+            for hash in hashes_of(tree, file) {
+                let files = self.found.entry(hash).or_default();
+                let place = files.partition_point(|other| *other < file);
+                files.insert(place, file);
+            }
+        }
+        if let Some(files) = self.found.get(&hash) {
+            return nearest(tree, files, near);
         }
         let pages = &self.pages;
         let hashed = self.hashed.get_or_insert_with(|| {
@@ -77,6 +78,23 @@ impl Stems {
         });
         hashed.get(&hash).copied()
     }
+}
+
+/// Of files in the order of a tree the one that shares most folders with another file; of several the
+/// first.
+fn nearest(tree: &Tree, files: &[FileId], near: FileId) -> Option<FileId> {
+    let near_path = tree.path(near);
+    let shared = |file: &FileId| {
+        let path = tree.path(*file);
+        path.split('/').zip(near_path.split('/')).take_while(|(one, other)| one == other).count()
+    };
+    // What a folder holds stands together in the order of the tree, so the nearest are beside the place
+    // where the other file stands, and what is further away shares less and less.
+    let place = files.partition_point(|file| *file < near);
+    let before = place.checked_sub(1).and_then(|at| files.get(at));
+    let most = before.map_or(0, shared).max(files.get(place).map_or(0, shared));
+    let is_further = |file: &FileId| *file < near && shared(file) < most;
+    files.get(files.partition_point(is_further)).copied()
 }
 
 /// The MD5 of a file, and of what it was before Windows wrote it.

@@ -10,6 +10,9 @@ use crate::ops::legacy::look::{Candidates, Look};
 
 /// What a delta is whose version nothing tells of.
 pub(super) const ORPHANED_DELTA: &str = "orphaned delta";
+/// The longest entry that stands in a registry alone and is surely not more than a store takes of a
+/// snapshot, so that all of it is told, in bytes.
+const TOLD_BYTES_MAX: usize = 8 * 1024;
 /// Names that end so were being written.
 const UNFINISHED: [&str; 4] = [".data.tmp", ".delta.tmp", ".data.tmp.npy", ".delta.tmp.npy"];
 
@@ -58,12 +61,14 @@ struct Plan<'t> {
     slots: Vec<Slot>,
     places: HashMap<String, usize>,
     jobs: Vec<Job>,
+    /// Whether every byte of the registry follows from what is told of the versions.
+    is_retold: bool,
 }
 
 impl<'t> Plan<'t> {
     fn new(tree: &'t Tree, root: FolderId) -> Self {
         let (slots, places, jobs) = (Vec::new(), HashMap::new(), Vec::new());
-        Plan { tree, root, number: 0, slots, places, jobs }
+        Plan { tree, root, number: 0, slots, places, jobs, is_retold: false }
     }
 
     fn fill(mut self, reader: &mut RegistryReader, store: &Store, files: &mut Candidates) {
@@ -74,8 +79,16 @@ impl<'t> Plan<'t> {
         }
         self.values();
         self.beside(files);
-        if let (Some(registry), Some(first)) = (registry, self.slots.first_mut()) {
-            first.registry = Some(registry);
+        // The first version accounts for a registry of which nothing is lost.
+        let is_told = |slot: &Slot| match &slot.entry {
+            EntryAt::Registry(text) => text.len() <= TOLD_BYTES_MAX,
+            _ => true,
+        };
+        let is_retold = self.is_retold && self.slots.iter().all(is_told);
+        match (registry, self.slots.first_mut()) {
+            (Some(registry), Some(first)) if is_retold => first.registry = Some(registry),
+            (Some(file), _) => self.jobs.push(Job::Beside { file, variant: "registry" }),
+            (None, _) => {}
         }
         let before = reader.jobs.len();
         let mut versions = HashMap::new();
@@ -136,6 +149,7 @@ impl<'t> Plan<'t> {
         };
         let entries = registry::entries(&json)?;
         let count = entries.len();
+        self.is_retold = damage.is_none() && registry::is_plain(&bytes, &json);
         let text = json.root().text();
         let begin = json.root().span().start;
         for (version, span) in entries {
@@ -181,6 +195,7 @@ impl<'t> Plan<'t> {
                     ));
                 }
                 slot.entry = EntryAt::File;
+                self.is_retold &= is_same;
             }
             (Some(_), _) => {
                 slot.notes.push("the registry does not tell of it".to_owned());
@@ -199,6 +214,7 @@ impl<'t> Plan<'t> {
         if at == self.slots.len() {
             self.slots.push(Slot {
                 store: self.number,
+                root: self.root,
                 version,
                 entry: EntryAt::Nowhere,
                 metadata: None,

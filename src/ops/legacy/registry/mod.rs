@@ -15,13 +15,15 @@ mod value;
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::format::layout::is_laid_out;
 use crate::format::registry::{self, Entry, JSON_BYTES_MAX};
 use crate::model::artifact::{MEDIA_BYTES, MEDIA_JSON};
 use crate::model::snapshot::Status;
-use crate::ops::legacy::files::{FileId, Tree};
+use crate::ops::legacy::files::{FileId, FolderId, Tree};
 use crate::ops::legacy::found::{Content, Found, Kind, Part, When};
 use crate::ops::legacy::look::Candidates;
 use crate::ops::legacy::{Reader, Unit};
@@ -65,6 +67,8 @@ enum Job {
 #[derive(Debug, Clone)]
 struct Slot {
     store: u32,
+    /// The folder of its store.
+    root: FolderId,
     version: String,
     entry: EntryAt,
     /// Its file in the folder of metadata, where it has one.
@@ -122,6 +126,7 @@ impl Reader for RegistryReader {
 impl RegistryReader {
     fn version(&mut self, tree: &Tree, source: FileId, slot: &Slot) -> Result<Found> {
         let mut notes = slot.notes.clone();
+        let mut is_retold = false;
         let entry = match &slot.entry {
             EntryAt::Nowhere => None,
             EntryAt::Registry(text) => {
@@ -129,9 +134,12 @@ impl RegistryReader {
             }
             EntryAt::File => slot.metadata.and_then(|file| {
                 let read = tree.read(file, JSON_BYTES_MAX as u64).map_err(|why| why.to_string());
-                read.and_then(|bytes| Entry::parse(&bytes))
-                    .map_err(|why| notes.push(format!("{}: {why}", tree.path(file))))
-                    .ok()
+                let parsed = read.and_then(|bytes| {
+                    let entry = Entry::parse(&bytes)?;
+                    is_retold = is_laid_out(&bytes, &entry.all, 0);
+                    Ok(entry)
+                });
+                parsed.map_err(|why| notes.push(format!("{}: {why}", tree.path(file)))).ok()
             }),
         };
         let changed = slot.data.or(slot.delta).unwrap_or(source);
@@ -142,6 +150,7 @@ impl RegistryReader {
         let mut found = Found::new(Kind::Registry, source, when);
         found.key = slot.version.clone();
         found.version = Some(slot.version.clone());
+        found.names_of = Some(slot.root);
         let files = [slot.metadata, slot.data, slot.delta, slot.registry];
         found.files = files.into_iter().flatten().collect();
         match &entry {
@@ -156,14 +165,17 @@ impl RegistryReader {
         found.problems = notes;
         let is_told = entry.as_ref().is_some_and(|entry| tell_info(entry, &mut found));
         self.add_value(tree, slot, entry.as_ref(), &mut found)?;
-        // What user info does not tell of it is kept beside the value.
-        let is_all = is_told && matches!(slot.entry, EntryAt::File);
+        found.retold.extend(slot.registry);
+        // What user info does not tell of it is kept beside the value, and so is a file of which
+        // something would be lost.
+        let is_all = is_told && is_retold;
         let is_alone = slot.data.is_none() && slot.delta.is_none();
         match (&slot.entry, slot.metadata) {
             (_, Some(file)) if !is_all || is_alone => {
                 let media_type = if is_told { MEDIA_JSON } else { MEDIA_BYTES };
                 found.parts.push(Part::new("metadata.json", media_type, Content::File(file))?);
             }
+            (_, Some(file)) => found.retold.push(file),
             (EntryAt::Registry(text), None) if !is_told || is_alone => {
                 let text = Content::Held(text.as_bytes().to_vec());
                 found.parts.push(Part::new("metadata.json", MEDIA_JSON, text)?);
@@ -179,15 +191,28 @@ impl RegistryReader {
 
 /// Puts what an entry says into the user info, where that can hold it; tells whether it does.
 pub(crate) fn tell_info(entry: &Entry, found: &mut Found) -> bool {
-    let bytes = serde_json::to_vec(&entry.all).map_or(usize::MAX, |text| text.len());
-    if bytes > INFO_BYTES_MAX {
-        let why = format!("{bytes} bytes are said of it, more than user info is given");
-        found.problems.push(format!("{why}: they stand in an artifact"));
+    if let Err(why) = fits_info(&entry.all) {
+        found.problems.push(format!("{why}: it stands in an artifact"));
         return false;
     }
     found.info = entry.user_info.clone();
     found.metadata = Value::Object(entry.all.clone());
     true
+}
+
+/// Whether user info can hold what is said of a snapshot twice; why not.
+pub(crate) fn fits_info(all: &Map<String, Value>) -> Result<(), String> {
+    let text = serde_json::to_string(all).unwrap_or_default();
+    if text.len() > INFO_BYTES_MAX {
+        let bytes = text.len();
+        return Err(format!("{bytes} bytes are said of it, more than user info is given"));
+    }
+    // It stands some levels deep in user info.
+    let within = format!("[[[[{text}]]]]");
+    match serde_json::from_str::<IgnoredAny>(&within) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("what is said of it is nested deeper than user info can be".to_owned()),
+    }
 }
 
 /// A file of a store that is no value of it.

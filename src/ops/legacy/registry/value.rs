@@ -120,7 +120,7 @@ impl RegistryReader {
         add_json(rebuilt.json, rebuilt.entries, found)?;
         declare("data", Over::PythonValue, entry, found);
         if let Some(tagged) = rebuilt.tagged {
-            add_tagged(&tagged, found)?;
+            add_tagged(tagged, found)?;
         }
         add_kept_delta(delta, found)
     }
@@ -240,7 +240,7 @@ pub(crate) fn add_pickle(
         return Ok("data.pickle");
     }
     found.parts.push(Part::new("data", MEDIA_PICKLE, original)?);
-    add_tagged(&pickle.tagged_of(value), found)?;
+    add_tagged(pickle.tagged_of(value), found)?;
     Ok("data")
 }
 
@@ -259,8 +259,8 @@ pub(crate) fn add_json(json: String, entries: Option<u64>, found: &mut Found) ->
     Ok(())
 }
 
-fn add_tagged(tagged: &Value, found: &mut Found) -> Result<()> {
-    let text = tagged.to_string().into_bytes();
+fn add_tagged(tagged: String, found: &mut Found) -> Result<()> {
+    let text = tagged.into_bytes();
     found.parts.push(Part::new("data.json", MEDIA_JSON, Content::Held(text))?);
     Ok(())
 }
@@ -274,7 +274,7 @@ fn add_kept_delta(delta: FileId, found: &mut Found) -> Result<()> {
 pub(super) fn add_delta_rendering(tree: &Tree, file: FileId, found: &mut Found) -> Result<()> {
     let delta = tree.read(file, VALUE_BYTES_MAX).map_err(|why| why.to_string());
     if let Ok(delta) = delta.and_then(|bytes| Delta::read(&bytes)) {
-        let text = delta.tagged().to_string().into_bytes();
+        let text = delta.tagged().into_bytes();
         found.parts.push(Part::new("delta.json", MEDIA_JSON, Content::Held(text))?);
     }
     Ok(())

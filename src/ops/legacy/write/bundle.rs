@@ -1,6 +1,6 @@
 //! Writing the hierarchical folder of a snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::Written;
 use crate::error::{Error, Result};
 use crate::format::bundle::path::{self, Precision};
-use crate::format::bundle::{self, Config, METADATA_BYTES_MAX, Own, OwnArtifact};
-use crate::model::artifact::{DraftArtifact, Given};
+use crate::format::bundle::{self, Config, METADATA_BYTES_MAX, Own};
+use crate::model::artifact::{Artifact, DraftArtifact};
 use crate::model::config::{FACTS, PagePart};
 use crate::model::context::Context;
-use crate::model::id::Version;
-use crate::model::snapshot::{Draft, Status};
+use crate::model::id::{ArtifactName, Version};
+use crate::model::snapshot::Draft;
 use crate::model::time::Time;
 use crate::store::{Repository, copy, file};
 
@@ -112,49 +112,30 @@ fn fill(
     }
     // Whatever comes first.
     let mut taken = BTreeSet::from([PAGE, VIEW].map(str::to_owned));
-    let mut artifacts = Vec::with_capacity(draft.artifacts.len());
     let snapshot = repo.get(version)?;
-    for artifact in &draft.artifacts {
-        let stored = snapshot.artifact(artifact.name.as_str());
-        let hash = stored.and_then(|stored| stored.hash);
-        let path = hash.map(|_| place_of(artifact, &mut taken));
-        if let Some(path) = &path {
-            let at = within.join(path);
-            let folder = at.parent().unwrap_or(within);
-            fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-            let mut file = new_file(&at)?;
-            match &artifact.content {
-                Some(Given::Held(content)) => {
-                    file.write_all(content).map_err(|source| Error::io(&at, source))?;
-                }
-                _ => {
-                    repo.copy_to(version, artifact.name.as_str(), &mut file)?;
-                }
+    let drafts: BTreeMap<&ArtifactName, &DraftArtifact> =
+        draft.artifacts.iter().map(|artifact| (&artifact.name, artifact)).collect();
+    let mut paths = BTreeMap::new();
+    for artifact in snapshot.artifacts.iter().filter(|artifact| artifact.hash.is_some()) {
+        let path = place_of(artifact.name.as_str(), &mut taken);
+        let at = within.join(&path);
+        let folder = at.parent().unwrap_or(within);
+        fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+        let mut file = new_file(&at)?;
+        match drafts.get(&artifact.name).and_then(|artifact| artifact.content()) {
+            Some(content) => {
+                file.write_all(content).map_err(|source| Error::io(&at, source))?;
             }
-            written.bytes += finish(&file, &at)?;
-            written.files += 1;
+            None => {
+                repo.copy_to(version, artifact.name.as_str(), &mut file)?;
+            }
         }
-        artifacts.push(OwnArtifact {
-            name: artifact.name.clone(),
-            path,
-            media_type: artifact.media_type.clone(),
-            status: artifact.status,
-            reason: artifact.reason.clone(),
-            took_us: artifact.took.map(|it| u64::try_from(it.as_micros()).unwrap_or(u64::MAX)),
-            entries: artifact.entries,
-            blake3: hash,
-        });
+        written.bytes += finish(&file, &at)?;
+        written.files += 1;
+        paths.insert(&artifact.name, path);
     }
-    let own = Own {
-        version: version.clone(),
-        created_at: draft.time.unwrap_or(Time::MIN),
-        context: draft.context.clone(),
-        tags: draft.tags.iter().cloned().collect(),
-        description: draft.description.clone(),
-        based_on: draft.based_on.clone(),
-        status: draft.status.unwrap_or(Status::Complete),
-        artifacts,
-    };
+    let took_of = |artifact: &Artifact| drafts.get(&artifact.name)?.took;
+    let own = Own::of(&snapshot, |artifact| paths.remove(&artifact.name), took_of);
     let config = config_of(draft);
     let metadata = bundle::write(&own, &draft.user_info, &config, &folder.to_string_lossy())?;
     if metadata.len() > METADATA_BYTES_MAX {
@@ -188,8 +169,7 @@ fn finish(file: &File, path: &Path) -> Result<u64> {
 
 /// The path of an artifact within its folder: where older programs keep what it is, under their name for
 /// it where they have one. No two differ in the case of letters alone.
-fn place_of(artifact: &DraftArtifact, taken: &mut BTreeSet<String>) -> String {
-    let name = artifact.name.as_str();
+fn place_of(name: &str, taken: &mut BTreeSet<String>) -> String {
     let is = |part: PagePart| name == part.artifact_name();
     let kept = path::part(name);
     let ends = |ends: &[&str]| ends.iter().any(|end| name.to_ascii_lowercase().ends_with(end));

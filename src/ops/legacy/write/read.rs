@@ -6,10 +6,9 @@ use crate::error::{Corruption, Error, Result};
 use crate::model::id::Version;
 use crate::model::snapshot::Draft;
 use crate::ops::legacy::declared::Checked;
-use crate::ops::legacy::found::{Kind, When};
-use crate::ops::legacy::import;
+use crate::ops::legacy::found::{Content, Kind, When};
 use crate::ops::legacy::plan::Plan;
-use crate::ops::legacy::settle;
+use crate::ops::legacy::{import, ours, settle};
 use crate::ops::progress::Progress;
 use crate::store::Repository;
 
@@ -24,7 +23,7 @@ pub(crate) fn archive_of(folder: &Path, progress: &mut dyn FnMut(Progress)) -> R
     let mut count = 0;
     plan.each(&mut |item| {
         let found = item.found;
-        if found.kind != Kind::Bundle || found.variant != super::super::bundles::OURS {
+        if found.kind != Kind::Bundle || found.variant != ours::VARIANT {
             return Ok(());
         }
         count += 1;
@@ -56,6 +55,10 @@ pub(crate) fn archive_of(folder: &Path, progress: &mut dyn FnMut(Progress)) -> R
         draft.based_on = found.based_on.as_deref().map(str::parse).transpose()?;
         draft.base_elsewhere = true;
         for at in 0..found.parts.len() {
+            // The file that tells of it is no part of it.
+            if found.parts[at].content == Content::File(found.source) {
+                continue;
+            }
             let context = &draft.context;
             let name = &found.parts[at].name;
             let artifact = settled.artifact(at, &mut |file, hash| {

@@ -10,6 +10,9 @@
 //! named, or `D0` to `D3`. It describes what was found; nothing is refused because a member is
 //! missing.
 
+mod names;
+mod write;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -17,6 +20,9 @@ use crate::format::bundle::Own;
 use crate::format::export::exactly;
 use crate::format::pyjson::{Kind, PyJson, Value};
 use crate::model::time::Time;
+
+pub use names::{prefix_in_name, seconds_in_name, session_in_name, stamp_in_name};
+pub use write::{Page, Picture, page_id, slug, write};
 
 /// A file that a document names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -222,74 +228,4 @@ fn text(value: Value<'_, '_>, name: &str) -> Option<String> {
 /// A text of unknown origin, cut to what fits a message.
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
-}
-
-/// The session that a file's name tells, where it has the form `<page>_<8_4_4_4_12 hex>_<seconds>`.
-pub fn session_in_name(stem: &str) -> Option<String> {
-    let (rest, seconds) = stem.rsplit_once('_')?;
-    if seconds.is_empty() || !seconds.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let start = rest.len().checked_sub(36)?;
-    let session = rest.get(start..)?;
-    let before = rest.get(..start)?;
-    let is_session = session.bytes().enumerate().all(|(at, byte)| match at {
-        8 | 13 | 18 | 23 => byte == b'_',
-        _ => byte.is_ascii_hexdigit(),
-    });
-    let is_apart = before.is_empty() || before.ends_with('_');
-    (is_session && is_apart).then(|| session.replace('_', "-"))
-}
-
-/// The seconds since 1970 that a file's name ends with, and what stands before them.
-pub fn seconds_in_name(stem: &str) -> Option<(&str, u64)> {
-    let (rest, seconds) = stem.rsplit_once('_')?;
-    let is_stamp = (9..=11).contains(&seconds.len());
-    let seconds = seconds.parse().ok().filter(|_| is_stamp)?;
-    Some((rest, seconds))
-}
-
-/// The moment that a file's name tells as `<YYYYMMDD>_<HHMMSS>`, in UTC, and what stands before it.
-pub fn stamp_in_name(stem: &str) -> Option<(&str, Time)> {
-    for start in 0..stem.len() {
-        let Some(stamp) = stem.get(start..start + 15) else { continue };
-        let (Some(day), Some(clock)) = (stamp.get(..8), stamp.get(9..)) else { continue };
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_apart = start == 0 || stem[..start].ends_with('_');
-        let ends = stem[start + 15..].chars().next().is_none_or(|next| !next.is_ascii_digit());
-        if !(digits(day) && digits(clock) && stamp.as_bytes()[8] == b'_' && is_apart && ends) {
-            continue;
-        }
-        let iso = format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            &day[..4],
-            &day[4..6],
-            &day[6..],
-            &clock[..2],
-            &clock[2..4],
-            &clock[4..]
-        );
-        if let Ok(time) = iso.parse() {
-            return Some((stem[..start].trim_end_matches('_'), time));
-        }
-    }
-    None
-}
-
-/// What a file's name says of the page: without stamps and session.
-pub fn prefix_in_name(stem: &str) -> &str {
-    let mut rest = stem;
-    if let Some((before, _)) = stamp_in_name(rest) {
-        rest = before;
-    }
-    while let Some((before, last)) = rest.rsplit_once('_') {
-        let is_number = last.len() >= 9 && last.bytes().all(|byte| byte.is_ascii_digit());
-        let session = session_in_name(&format!("{rest}_0")).map(|session| session.len());
-        match session {
-            Some(bytes) => rest = rest[..rest.len() - bytes].trim_end_matches('_'),
-            None if is_number => rest = before,
-            None => break,
-        }
-    }
-    rest
 }
