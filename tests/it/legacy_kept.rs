@@ -529,7 +529,9 @@ fn content_that_is_never_held_whole_is_proved_to_be_ours() {
     const BYTES: usize = 257 << 20;
     const PIECE: usize = 1 << 20;
     let mut hasher = Hasher::new();
-    (0..BYTES / PIECE).for_each(|_| hasher.update(&[0; PIECE]));
+    (0..BYTES / PIECE).for_each(|_| {
+        hasher.update(&[0; PIECE]);
+    });
     let hash = hasher.hash();
     let old = Old::new();
     old.file("b/artifacts/video.bin", "");

@@ -30,7 +30,7 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("08-retention.sql", 784, "29f674a134d7520ec5859a41061c2c794b9798504f18c9546d5faf8ac69b1b79"),
     ("09-content.sql", 1069, "7f124f28272e328ac87f7db307a0945b776c36baa131b89fae157e5cf656fd26"),
     ("10-view.sql", 3851, "fa8cd55a1c9b0d75ca2fb4a7d3b7ef9f89bec90d1fe7932a8edabdb2603a48ec"),
-    ("11-flag.sql", 3239, "95a7c445280dadc819a0fe3e75c77a8905e1e9593ab9a493393346843751c30d"),
+    ("11-flag.sql", 3280, "56e35334e297dd00bf058aac79d9c288c02d3045b7e78bc4b5c0114ec6bad089"),
     ("12-incident.sql", 3116, "ec9b50a66db4aebcdb56dfdba13c9857b80a48b51ab6dfefc4dcbe4097029cd6"),
     ("13-metric.sql", 2415, "ce243bb6e546feda1b55d7b0a2644629fe2ef0c97a5b3165ccf9286301ad3def"),
     ("14-alert.sql", 2382, "9a522fe9fddbde0ef34d03498c2e0dbe07635ee1643168a41dd8fba30db4667d"),
