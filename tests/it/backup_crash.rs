@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tintype::ops::backup::{self, Options, RestoreOptions};
+use tintype::ops::progress::Progress;
 use tintype::ops::verify::{self, Depth};
 use tintype::ops::{forget, gc};
 use tintype::{Draft, Keep, Query, Repository};
@@ -85,15 +86,21 @@ fn backups_are_made_and_put_back_until_the_end() {
         let folder = backup::folder_of(repo.path());
         loop {
             diary.note("begun");
+            let mut stage = "";
+            let mut told = |told: Progress| {
+                if std::mem::replace(&mut stage, told.stage) != told.stage {
+                    diary.note(told.stage);
+                }
+            };
             match orders["verb"].as_str() {
                 Some("create") => {
-                    let made = backup::create(&repo, &Options::default(), &mut |_| {})?;
+                    let made = backup::create(&repo, &Options::default(), &mut told)?;
                     diary.note(&format!("made {}", made.id));
                 }
                 _ => {
                     let from = backup::find(&folder, orders["from"].as_str().unwrap())?;
                     let forced = RestoreOptions::forced();
-                    let restored = backup::restore(&repo, &from, &forced, &mut |_| {})?;
+                    let restored = backup::restore(&repo, &from, &forced, &mut told)?;
                     diary.note(&format!("kept {}", restored.kept.unwrap().id));
                 }
             }
@@ -104,24 +111,33 @@ fn backups_are_made_and_put_back_until_the_end() {
     }
 }
 
-/// What was told so far, and what of it needs not be there.
+/// What the writers were told, as far as it has to be looked for.
 #[derive(Default)]
 struct Told {
+    /// The lines that were read of each diary.
+    heard: [usize; WRITERS as usize],
+    /// What was put and is not known to be in a backup, and not to be forgotten.
     put: BTreeSet<String>,
     forgetting: BTreeSet<String>,
+    count: usize,
 }
 
 impl Told {
-    fn hear(diaries: &[PathBuf]) -> Told {
-        let mut told = Told::default();
-        for line in diaries.iter().flat_map(|diary| lines(diary)) {
-            match line.split_once(' ') {
-                Some(("put", name)) => drop(told.put.insert(name.to_owned())),
-                Some(("forgetting", name)) => drop(told.forgetting.insert(name.to_owned())),
-                _ => panic!("{line}"),
+    fn hear(&mut self, diaries: &[PathBuf]) {
+        for (heard, diary) in self.heard.iter_mut().zip(diaries) {
+            let lines = lines(diary);
+            for line in &lines[*heard..] {
+                match line.split_once(' ') {
+                    Some(("put", name)) => {
+                        self.count += 1;
+                        self.put.insert(name.to_owned());
+                    }
+                    Some(("forgetting", name)) => drop(self.forgetting.insert(name.to_owned())),
+                    _ => panic!("{line}"),
+                }
             }
+            *heard = lines.len();
         }
-        told
     }
 }
 
@@ -166,7 +182,11 @@ fn killed_in_backup_or_restore_loses_nothing_that_was_told() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("tintype.db");
     let repo = Repository::init(&store).unwrap();
-    backup::create(&repo, &Options::default(), &mut |_| {}).unwrap();
+    let first = folder.path().join("first");
+    fs::create_dir(&first).unwrap();
+    let options = Options::default().to(&first);
+    let made = backup::create(&repo, &options, &mut |_| {}).unwrap();
+    let first = backup::find(&first, &made.id).unwrap();
     repo.close().unwrap();
     let mut scene = Scene { folder, store, writers: Vec::new() };
     let enough = scene.folder.path().join("enough");
@@ -180,20 +200,24 @@ fn killed_in_backup_or_restore_loses_nothing_that_was_told() {
     let backups = backup::folder_of(&scene.store);
     // What was seen in a backup that was removed since, so that their number stays small.
     let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut told = Told::default();
     let (mut made, mut kept, mut looked_at) = (0, 0, 0);
     for round in 0..kills {
-        // The oldest that is left, so that the log does not only grow.
-        let from = backup::list(&backups).unwrap().pop().unwrap().id;
+        // Mostly the first, so that the log does not only grow.
+        let newest = backup::list(&backups).unwrap().into_iter().map(|found| found.path).next();
+        let from = newest.filter(|_| round % 8 == 7).unwrap_or_else(|| first.clone());
         let diary = scene.folder.path().join("diary-of-the-killed");
         let verb = ["create", "restore"][round % 2];
         let orders = json!({"store": scene.store, "diary": diary, "verb": verb, "from": from});
         let test = "backup_crash::backups_are_made_and_put_back_until_the_end";
         let mut command = worker(test, &orders);
         let mut killed = command.stderr(Stdio::null()).process_group(0).spawn().unwrap();
-        while lines(&diary).is_empty() {
+        // After so many words of how far it has come, and a little more.
+        let words = 1 + round * 7 % 12;
+        while lines(&diary).len() < words && killed.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis((round * 149 + round * round * 31) as u64 % 400));
+        std::thread::sleep(Duration::from_micros((round * 1_493) as u64 % 9_000));
         kill(&mut killed);
         for line in lines(&diary) {
             let (word, id) = line.split_once(' ').unwrap_or((&line, ""));
@@ -207,7 +231,7 @@ fn killed_in_backup_or_restore_loses_nothing_that_was_told() {
         }
         fs::remove_file(&diary).unwrap();
         // Nobody puts anything back now, so what was told by now stays where it is.
-        let told = Told::hear(&scene.diaries());
+        told.hear(&scene.diaries());
         let repo = open(scene.store.to_str().unwrap()).unwrap();
         let report = verify::verify(&repo, Depth::Data, &mut |_| {}).unwrap();
         assert!(report.ok, "{:#?}", report.problems);
@@ -219,11 +243,13 @@ fn killed_in_backup_or_restore_loses_nothing_that_was_told() {
             looked_at += 1;
         }
         let there = held(&repo);
+        told.put.retain(|name| !seen.contains(name));
+        let missing: Vec<_> = told.put.difference(&there).cloned().collect();
         // What a writer forgets since may be gone.
-        let later = Told::hear(&scene.diaries());
-        for name in &told.put {
-            let is_there = there.contains(name) || seen.contains(name);
-            assert!(is_there || later.forgetting.contains(name), "{name} is lost");
+        told.hear(&scene.diaries());
+        for name in missing {
+            assert!(told.forgetting.contains(&name), "{name} is lost");
+            told.put.remove(&name);
         }
         let plan = backup::plan(&repo, &backups, &Keep::last(2)).unwrap();
         plan.apply(&mut |_| {}).unwrap();
@@ -241,8 +267,10 @@ fn killed_in_backup_or_restore_loses_nothing_that_was_told() {
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("making")).collect();
     assert!(left.is_empty(), "{left:?}");
     println!(
-        "{kills} kills; {made} backups and {kept} restores told; {looked_at} backups looked at, \
-         {} snapshots in them",
+        "{kills} kills; {made} backups and {kept} restores told; {looked_at} backups looked at; \
+         {} snapshots told, {} of them in backups",
+        told.count,
         seen.len()
     );
+    assert!(kept > 0 && made > 0 && told.count > kills, "{kept}, {made}, {}", told.count);
 }

@@ -148,7 +148,8 @@ fn a_store_that_is_gone_or_can_t_be_opened_is_made_anew() {
     shell.done("verify --read-data");
     shell.file("tintype.db", noise(1, 30_000));
     let refused = shell.run("backup restore latest");
-    assert_ne!(refused.code, 0);
+    assert_eq!(refused.code, 12, "{}", refused.err);
+    assert!(refused.err.contains("it has to be forced"), "{}", refused.err);
     assert!(shell.read("tintype.db") == noise(1, 30_000));
     let restored = shell.run("backup restore latest --force");
     assert_eq!(restored.code, 0, "{}", restored.err);

@@ -4,6 +4,21 @@
 //! when and of which store it was taken, how far the log had come, what it holds, and the hash of the
 //! file. It is made under another name, read back and checked, and gets its name last.
 //!
+//! ```
+//! use tintype::ops::backup::{self, Options, RestoreOptions};
+//! use tintype::{Draft, Repository};
+//!
+//! let repo = Repository::temporary()?;
+//! let made = backup::create(&repo, &Options::default().describe("empty"), &mut |_| {})?;
+//! repo.create(Draft::text("wrong"))?;
+//!
+//! let path = backup::find(backup::folder_of(repo.path()), &made.id)?;
+//! let restored = backup::restore(&repo, path, &RestoreOptions::forced(), &mut |_| {})?;
+//! assert_eq!((restored.snapshots, restored.lost_snapshots), (0, Some(1)));
+//! assert!(repo.versions()?.is_empty());
+//! # Ok::<(), tintype::Error>(())
+//! ```
+//!
 //! **Invariant:** what has the name of a backup is one, whole, and was proved intact when it was made.
 //! A process that ends in between leaves nothing that counts.
 //!

@@ -18,6 +18,9 @@ use crate::ops::verify::Depth;
 use crate::store::backup::{self, Making, State};
 use crate::store::{Builder, Repository, View, replace};
 
+/// Why a store that is damaged is not replaced unless that is said to be meant.
+const UNTOLD: &str = "what restoring would lose can't be told, so it has to be forced";
+
 /// What is done with what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -153,8 +156,11 @@ pub fn restore_lost(
         Err(Error::NoStore { .. }) => false,
         Err(Error::Corrupt(_) | Error::NotAStore { .. }) if options.force => true,
         Err(Error::Corrupt(damage)) => {
-            let detail = format!("{damage}; what restoring would lose can't be told");
+            let detail = format!("{damage}; {UNTOLD}");
             return Err(Error::Corrupt(Corruption { detail, ..damage }));
+        }
+        Err(Error::NotAStore { path, why }) => {
+            return Err(Error::NotAStore { path, why: format!("{why}; {UNTOLD}") });
         }
         Err(error) => return Err(error),
     };
@@ -237,7 +243,7 @@ impl Restored {
             }
             Err(Error::Corrupt(_)) if options.force => {}
             Err(Error::Corrupt(damage)) => {
-                let detail = format!("{damage}; what restoring would lose can't be told");
+                let detail = format!("{damage}; {UNTOLD}");
                 return Err(Error::Corrupt(Corruption { detail, ..damage }));
             }
             Err(error) => return Err(error),
