@@ -22,7 +22,9 @@ struct Shop {
 }
 
 impl Scraper for Shop {
-    fn snapshots(&self) -> &SiteRecorder { &self.snapshots }
+    fn snapshots(&self) -> &SiteRecorder {
+        &self.snapshots
+    }
 }
 
 impl Shop {

@@ -103,7 +103,8 @@ fn a_scraper_has_the_verbs_with_one_line() {
     let (repo, snapshots) = site(Environment::Debug);
     let shop: Box<dyn Scraper> = Box::new(Shop { snapshots });
     let mut page = Script::new();
-    let Scraped::Captured(captured) = shop.capture_page(&mut page, &Step::default()).unwrap() else {
+    let Scraped::Captured(captured) = shop.capture_page(&mut page, &Step::default()).unwrap()
+    else {
         panic!("it was skipped")
     };
     captured.wait().unwrap();
@@ -126,7 +127,8 @@ fn while_the_flag_is_off_incidents_are_counted_and_never_captured() {
         let (repo, site) = site(Environment::Testing);
         rollout::disable(&repo, flag, &by()).unwrap();
         let mut page = Script::new();
-        let mut failed = || site.handle_selector_failure(&mut page, ".price", &Step::default()).unwrap();
+        let mut failed =
+            || site.handle_selector_failure(&mut page, ".price", &Step::default()).unwrap();
         for _ in 0..12 {
             assert_eq!(failed(), Outcome::Suppressed(Suppression::Flag), "{flag}");
         }
@@ -214,7 +216,8 @@ mod in_chromium {
         let snapshot = newest(&repo);
         assert_eq!(snapshot.user_info["incident"]["selector"], ".price");
         assert_eq!(snapshot.user_info["incident"]["url"], server.url("/plain"));
-        let html = String::from_utf8(repo.content(&snapshot.version, "page.html").unwrap()).unwrap();
+        let html =
+            String::from_utf8(repo.content(&snapshot.version, "page.html").unwrap()).unwrap();
         assert!(html.contains("Hello"), "{html}");
         assert!(!failed(".price", 0), "it is not its turn");
         rollout::disable(&repo, "event_driven_snapshots", &by()).unwrap();
@@ -231,9 +234,8 @@ mod in_chromium {
             .into_iter()
             .map(|it| (it.kind, it.message, it.count, it.captured))
             .collect();
-        let row = |kind: &str, message: &str, count: u64| {
-            (kind.to_owned(), message.to_owned(), count, 1)
-        };
+        let row =
+            |kind: &str, message: &str, count: u64| (kind.to_owned(), message.to_owned(), count, 1);
         assert_eq!(
             told,
             [

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
-pub use crate::incident::args::Incident;
 pub use crate::flag::args::Flag;
+pub use crate::incident::args::Incident;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{

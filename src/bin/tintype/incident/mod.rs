@@ -61,7 +61,9 @@ fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
         let count = known.map_or(0, |known| known.count);
         out.note(match &outcome {
             Outcome::Captured(_) => format!("  captured: {count} of its group"),
-            Outcome::Failed(_) => format!("  nothing of the page could be had: {count} of its group"),
+            Outcome::Failed(_) => {
+                format!("  nothing of the page could be had: {count} of its group")
+            }
             Outcome::Suppressed(why) => {
                 format!("  counted, {count} of its group, and not captured: {}", words(*why))
             }
@@ -75,11 +77,7 @@ fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
 }
 
 #[cfg(feature = "chrome")]
-fn handle(
-    recorder: &Recorder,
-    incident: &Incident,
-    args: &Args,
-) -> Result<Outcome, Failure> {
+fn handle(recorder: &Recorder, incident: &Incident, args: &Args) -> Result<Outcome, Failure> {
     use crate::capture::{PAGE_PATH, browser, page_options};
     use tintype::capture::chrome::ChromePage;
 
@@ -92,9 +90,9 @@ fn handle(
                        with it";
             return Err(Failure::Usage(why.to_owned()));
         }
-        (None, Some(address)) => recorder.handle_opening(incident, || {
-            Ok(Box::new(ChromePage::watch_at(address)?))
-        })?,
+        (None, Some(address)) => {
+            recorder.handle_opening(incident, || Ok(Box::new(ChromePage::watch_at(address)?)))?
+        }
         (None, None) => recorder.count_incident(incident)?,
         (Some(url), None) => {
             // The page can't outlive its browser, which is started only where it is needed.
@@ -115,7 +113,9 @@ fn handle(recorder: &Recorder, incident: &Incident, _: &Args) -> Result<Outcome,
 /// Why an incident was not captured.
 fn words(why: Suppression) -> &'static str {
     match why {
-        Suppression::Flag => "a flag is off; see why with: tintype flag explain event_driven_snapshots",
+        Suppression::Flag => {
+            "a flag is off; see why with: tintype flag explain event_driven_snapshots"
+        }
         Suppression::Breaker => "too many captures of its site failed lately",
         Suppression::Budget => "there were too many of its site lately",
         Suppression::Schedule => "it is not its turn",
