@@ -181,7 +181,7 @@ impl Recorder {
             })?
         };
         let claim = match decision {
-            Decision::Capture(claim) => claim,
+            Decision::Capture(claim) => *claim,
             Decision::Suppressed(why) => return Ok(Outcome::Suppressed(why)),
         };
         match source {

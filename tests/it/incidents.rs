@@ -328,6 +328,49 @@ fn what_several_handles_count_is_added_and_each_power_of_ten_is_captured_once() 
     verified(&repo);
 }
 
+#[cfg(all(unix, feature = "cli"))]
+#[test]
+fn processes_share_one_schedule_and_one_budget() {
+    use crate::support::process::{orders, worker};
+
+    if let Some(orders) = orders() {
+        let repo = Repository::open(orders["store"].as_str().unwrap()).unwrap();
+        let recorder = Recorder::new(&repo);
+        let mut page = Script::new();
+        for _ in 0..400 {
+            let _ = recorder.handle(&mut page, &selector("noisy.example")).unwrap();
+        }
+        let own = orders["site"].as_str().unwrap();
+        let outcome = recorder.handle(&mut page, &selector(own)).unwrap();
+        assert!(matches!(outcome, Outcome::Captured(_)), "{outcome:?}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tintype.db");
+    Repository::init(&path).unwrap().close().unwrap();
+    let name = "incidents::processes_share_one_schedule_and_one_budget";
+    let mut workers: Vec<_> = (0..4)
+        .map(|n| {
+            let orders = json!({"store": path, "site": format!("site{n}.example")});
+            worker(name, &orders).spawn().unwrap()
+        })
+        .collect();
+    for worker in &mut workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    let repo = Repository::open(&path).unwrap();
+    let groups = all(&repo);
+    assert_eq!(groups.len(), 5);
+    let noisy = groups.iter().find(|it| it.context.site_name() == "noisy.example").unwrap();
+    // Four powers of ten, and five captures a minute.
+    assert_eq!((noisy.count, noisy.captured, noisy.failed), (1_600, 4, 0), "{noisy:?}");
+    let told = occurrences(&repo, "noisy.example");
+    for (occurrence, power) in told.into_iter().zip([1, 10, 100, 1_000]) {
+        assert!((power..power * 10).contains(&occurrence), "{occurrence} for {power}");
+    }
+    verified(&repo);
+}
+
 #[test]
 fn another_handle_goes_on_where_one_ended() {
     let folder = tempfile::tempdir().unwrap();

@@ -161,7 +161,7 @@ pub(crate) struct Question<'a> {
 /// What becomes of an incident.
 pub(crate) enum Decision {
     /// It is to be captured, and what becomes of that is told with the claim.
-    Capture(Claim),
+    Capture(Box<Claim>),
     Suppressed(Suppression),
 }
 
@@ -447,7 +447,7 @@ impl Shared {
                     row.counts.failed = row.counts.failed.saturating_add(1);
                     let due_before = row.due;
                     row.due = row.due.max(schedule::next_due(occurrence));
-                    Decision::Capture(Claim {
+                    Decision::Capture(Box::new(Claim {
                         fingerprint: Fingerprint(key.1),
                         key: key.clone(),
                         head: head.clone(),
@@ -457,7 +457,7 @@ impl Shared {
                         due_before,
                         occurrence,
                         why,
-                    })
+                    }))
                 }
                 Err(why) => {
                     let count = &mut row.counts.suppressed[why as usize];
