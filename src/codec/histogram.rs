@@ -114,9 +114,10 @@ impl Histogram {
             if count > COUNT_MAX {
                 return Err(refuse("a bucket counts too many"));
             }
-            highest = highest.checked_add(step).filter(|value| *value < 2 * MICROS_MAX).ok_or_else(
-                || refuse("a bucket is beyond the longest duration"),
-            )?;
+            highest = highest
+                .checked_add(step)
+                .filter(|value| *value < 2 * MICROS_MAX)
+                .ok_or_else(|| refuse("a bucket is beyond the longest duration"))?;
             buckets.push((highest, count));
         }
         buckets.into_iter().for_each(|(value, count)| self.put(value, count));

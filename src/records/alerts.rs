@@ -137,7 +137,10 @@ impl Row {
     /// What the row tells of, where it can be believed.
     fn alert(&self) -> Result<Alert> {
         let damaged = |what: &str| {
-            Error::from(Corruption::of_store(format!("alert {} ({}): {what}", self.cause, self.name)))
+            Error::from(Corruption::of_store(format!(
+                "alert {} ({}): {what}",
+                self.cause, self.name
+            )))
         };
         if self.digest().as_slice() != self.seal {
             return Err(damaged("it does not match its seal"));
@@ -272,10 +275,7 @@ pub(crate) fn raise(records: &mut Records<'_>, new: &NewAlert) -> Result<Alert> 
     let id = AlertId::of(&labels);
     let mut row = match find(conn, id)? {
         Some(row) => Row { occurrences: row.occurrences.saturating_add(1), ..row },
-        None => Row {
-            fired_us: Some(now.micros()),
-            ..fresh(conn, BY_HAND, id, &labels, now)?
-        },
+        None => Row { fired_us: Some(now.micros()), ..fresh(conn, BY_HAND, id, &labels, now)? },
     };
     row.kind = new.kind.as_str().to_owned();
     row.severity = new.severity.as_str().to_owned();
@@ -443,7 +443,8 @@ pub(super) fn carry(from: &Connection, to: &Connection, failed: &mut Option<Erro
 
 fn each(conn: &Connection, mut see: impl FnMut(Row) -> Result<()>) -> Result<()> {
     let doing = "reading alerts";
-    let mut list = conn.prepare(&format!("SELECT {COLUMNS} FROM alert ORDER BY id")).doing(doing)?;
+    let mut list =
+        conn.prepare(&format!("SELECT {COLUMNS} FROM alert ORDER BY id")).doing(doing)?;
     let mut rows = list.query([]).doing(doing)?;
     while let Some(row) = rows.next().doing(doing)? {
         see(Row::read(row).doing(doing)?)?;

@@ -411,9 +411,8 @@ impl Stored {
 /// A row that is damaged stays as it is, for `verify` to find: what came to it is lost with it.
 fn add(conn: &Connection, key: &Key, row: &Rollup) -> Result<()> {
     let doing = "writing metrics";
-    let find = format!(
-        "SELECT {COLUMNS} FROM metric WHERE span_s = ?1 AND start_us = ?2 AND site = ?3"
-    );
+    let find =
+        format!("SELECT {COLUMNS} FROM metric WHERE span_s = ?1 AND start_us = ?2 AND site = ?3");
     let known = conn
         .prepare_cached(&find)
         .and_then(|mut find| {

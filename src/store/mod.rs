@@ -77,9 +77,9 @@ use note::Note;
 use pool::Readers;
 use schema::Location;
 pub(crate) use shared::Shared;
-pub(crate) use txn::Records;
 use shared::locked;
 use sqlite::Doing;
+pub(crate) use txn::Records;
 use writer::Queue;
 
 /// The longest that locks are waited for, however long a caller asks for.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tintype::model::alert::{
-    AlertId, AlertState, AlertType, Condition, Life, NewAlert, Phase, Rule, Severity,
-    Timing, flag_gap,
+    AlertId, AlertState, AlertType, Condition, Life, NewAlert, Phase, Rule, Severity, Timing,
+    flag_gap,
 };
 use tintype::model::flag::Group;
 use tintype::model::metric::{Counter, Counters, Family};
@@ -46,7 +46,11 @@ impl Dice {
 }
 
 /// The states that an alert goes through, a minute each, as Prometheus names them.
-fn states(timeline: &[bool], timing: Timing, before: &mut Option<Life>) -> Vec<Option<&'static str>> {
+fn states(
+    timeline: &[bool],
+    timing: Timing,
+    before: &mut Option<Life>,
+) -> Vec<Option<&'static str>> {
     let mut states = Vec::new();
     for (minute, is_true) in timeline.iter().enumerate() {
         let condition = if *is_true { Condition::True } else { Condition::False };
@@ -63,7 +67,11 @@ fn states(timeline: &[bool], timing: Timing, before: &mut Option<Life>) -> Vec<O
 
 /// What Prometheus has to say of these timelines, each of the rule of its number modulo the rules, and
 /// of the states that are claimed.
-fn judge(timings: &[Timing], timelines: &[Vec<bool>], claimed: &[Vec<Option<&str>>]) -> Result<(), String> {
+fn judge(
+    timings: &[Timing],
+    timelines: &[Vec<bool>],
+    claimed: &[Vec<Option<&str>>],
+) -> Result<(), String> {
     let folder = tempfile::TempDir::new().unwrap();
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
     let rules: Vec<Value> = timings
@@ -153,7 +161,8 @@ fn alerts_have_the_states_that_prometheus_gives_them() {
             .map(|(at, timeline)| states(timeline, timings[at % RULES], &mut None))
             .collect();
         fired += claimed.iter().flatten().filter(|state| **state == Some("firing")).count();
-        judge(&timings, &timelines, &claimed).unwrap_or_else(|said| panic!("round {round}: {said}"));
+        judge(&timings, &timelines, &claimed)
+            .unwrap_or_else(|said| panic!("round {round}: {said}"));
         judged += count;
         if round == 0 {
             // The judge judges: a state that is wrong by a minute is told.
@@ -166,7 +175,10 @@ fn alerts_have_the_states_that_prometheus_gives_them() {
             assert!(judge(&timings, &timelines, &claimed).is_err());
         }
     }
-    println!("{judged} series, {} states, {fired} of them firing: as Prometheus says", judged * STEPS);
+    println!(
+        "{judged} series, {} states, {fired} of them firing: as Prometheus says",
+        judged * STEPS
+    );
     assert!(fired > wanted, "{fired}");
 }
 
@@ -464,7 +476,8 @@ fn a_rule_that_is_none_is_refused_with_a_reason() {
 fn alerts_by_hand_are_counted_acknowledged_and_ended() {
     let (_folder, clock, repo) = still();
     let new = |severity, message: &str| {
-        NewAlert::new(AlertType::PerformanceDegradation, severity, message).with("site", "a.example")
+        NewAlert::new(AlertType::PerformanceDegradation, severity, message)
+            .with("site", "a.example")
     };
     let first = alerts::raise(&repo, &new(Severity::Info, "it is slow")).unwrap();
     clock.pass(MINUTE);

@@ -70,7 +70,10 @@ fn an_alert_by_hand_goes_its_way() {
             "fired_at": null, "acknowledged_at": null, "resolved_at": null,
         }),
     );
-    assert_eq!((&open[0]["state"], &open[0]["metadata"]["site"]), (&json!("firing"), &json!("a.example")));
+    assert_eq!(
+        (&open[0]["state"], &open[0]["metadata"]["site"]),
+        (&json!("firing"), &json!("a.example"))
+    );
     assert_eq!(shell.json(&format!("alert ack {id}"))[0]["state"], "acknowledged");
     let listed = shell.done("alert list");
     assert!(listed.contains("login is down") && listed.contains("acknowledged"), "{listed}");

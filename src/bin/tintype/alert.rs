@@ -80,11 +80,7 @@ pub fn alert(repo: &Repository, what: AlertCommand, out: &Out) -> Run {
 }
 
 /// Does something with each alert; those that can't be are named, and the others go on.
-fn each(
-    ids: &[AlertId],
-    change: impl Fn(AlertId) -> tintype::Result<Alert>,
-    out: &Out,
-) -> Run {
+fn each(ids: &[AlertId], change: impl Fn(AlertId) -> tintype::Result<Alert>, out: &Out) -> Run {
     let mut failed = 0;
     for id in ids {
         match change(*id) {

@@ -62,11 +62,7 @@ fn interval(text: &str) -> Result<Duration, String> {
     })
 }
 
-pub fn monitor(
-    open: impl Fn() -> tintype::Result<Repository>,
-    args: &Monitor,
-    out: &Out,
-) -> Run {
+pub fn monitor(open: impl Fn() -> tintype::Result<Repository>, args: &Monitor, out: &Out) -> Run {
     let rules = match &args.rules {
         Some(path) => read(path)?,
         None => monitor::shipped_rules(),
@@ -115,13 +111,7 @@ fn tell(notice: &Notice, out: &Out) -> Result<(), Failure> {
         return out.object(json!(notice));
     }
     let alert = &notice.alert;
-    let line = format!(
-        "{} {} {} {}",
-        alert.state,
-        alert.severity,
-        alert.id,
-        plain(&alert.message)
-    );
+    let line = format!("{} {} {} {}", alert.state, alert.severity, alert.id, plain(&alert.message));
     out.line(out.paint(color(alert), &line))
 }
 

@@ -24,9 +24,7 @@ use crate::error::{Error, Result};
 use crate::model::time::Time;
 
 pub use life::{Condition, Life, Phase, Timing};
-pub use rule::{
-    Comparison, Looked, Measure, OVER_MAX, Readings, Rule, Scope, Tally, flag_gap,
-};
+pub use rule::{Comparison, Looked, Measure, OVER_MAX, Readings, Rule, Scope, Tally, flag_gap};
 
 /// The name of alerts that were raised by hand.
 pub const BY_HAND: &str = "by_hand";
@@ -301,7 +299,8 @@ impl NewAlert {
         check_message(&self.message)?;
         let metadata = serde_json::to_string(&self.metadata).unwrap_or_default();
         if metadata.len() > METADATA_BYTES_MAX {
-            let why = format!("it takes {} bytes; the limit is {METADATA_BYTES_MAX}", metadata.len());
+            let why =
+                format!("it takes {} bytes; the limit is {METADATA_BYTES_MAX}", metadata.len());
             return Err(Error::invalid("metadata", metadata, why));
         }
         // What could not be read again is not written.

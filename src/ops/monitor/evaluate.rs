@@ -9,8 +9,8 @@ use serde_json::json;
 use super::{disk, summary};
 use crate::error::{Error, Result};
 use crate::model::alert::{
-    Alert, AlertType, Comparison, Condition, Looked, Measure, Readings, Rule, Scope,
-    Severity, Tally,
+    Alert, AlertType, Comparison, Condition, Looked, Measure, Readings, Rule, Scope, Severity,
+    Tally,
 };
 use crate::model::flag::Group;
 use crate::model::metric::Family;

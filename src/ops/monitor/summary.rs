@@ -120,11 +120,7 @@ impl SiteSummary {
         let captures = rollup.counters.sum(Family::Captures, &[]);
         let failed = rollup.counters.sum(Family::Captures, &["failed"]);
         let errors = rollup.counters.sum(Family::Errors, &[]);
-        SiteSummary {
-            captures,
-            failed: failed.saturating_add(errors),
-            took: times(&rollup.took),
-        }
+        SiteSummary { captures, failed: failed.saturating_add(errors), took: times(&rollup.took) }
     }
 }
 

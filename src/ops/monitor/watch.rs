@@ -229,9 +229,7 @@ impl Inner {
     }
 
     fn look(&self) {
-        let looked = catch_unwind(AssertUnwindSafe(|| {
-            evaluate::evaluate(&self.repo, &self.rules)
-        }));
+        let looked = catch_unwind(AssertUnwindSafe(|| evaluate::evaluate(&self.repo, &self.rules)));
         let panicked = || Error::Database { doing: "evaluating", source: "it panicked".into() };
         let looked = looked.unwrap_or_else(|_| Err(panicked()));
         let mut told = 0;
