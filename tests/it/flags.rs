@@ -17,6 +17,7 @@ use tintype::{
     Time,
 };
 
+#[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 use crate::support::process;
 use crate::support::values::{Shared, Still};
 
@@ -547,6 +548,7 @@ fn what_was_changed_through_the_same_store_is_seen_at_once() {
     }
 }
 
+#[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 #[test]
 fn what_another_process_changes_is_seen() {
     const TEST: &str = "flags::what_another_process_changes_is_seen";
