@@ -312,6 +312,9 @@ fn sites_and_counters_beyond_the_limit_are_counted_together() {
     assert_eq!(counted.sites.len(), SITES_MAX + 1);
     assert_eq!(counted.captures, 3 * (SITES_MAX as u64 + 50));
     assert_eq!(counted.sites[OTHER].captures, 150);
+    collector.count(&"x".repeat(256), &captures, 1);
+    collector.count("", &captures, 1);
+    assert_eq!(summary(&repo, &everything()).unwrap().sites[OTHER].captures, 152);
 
     let mut counters = Counters::default();
     for kind in 0..1000 {
