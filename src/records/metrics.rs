@@ -38,6 +38,8 @@ const SECOND_US: i64 = 1_000_000;
 
 /// The flag that says whether rollups are written.
 const FLAG: &str = "performance_monitoring";
+/// The most bytes of a site's name, as in a context; what is longer is no site.
+const SITE_BYTES_MAX: usize = 255;
 /// The most rows that wait in memory. Where more come, their counts go to the first of them.
 const WAITING_MAX: usize = 10 * SITES_MAX;
 /// The most rows that become coarser in one transaction.
@@ -217,6 +219,8 @@ impl Gathering {
 
 impl State {
     fn row(&mut self, minute: i64, site: &str, enter: impl FnOnce(&mut Rollup)) {
+        let is_site = (1..=SITE_BYTES_MAX).contains(&site.len());
+        let site = if is_site { site } else { OTHER };
         let key = (minute, site.to_owned());
         if let Some(row) = self.waiting.get_mut(&key) {
             return enter(row);

@@ -81,6 +81,7 @@ use schema::Location;
 pub(crate) use shared::Shared;
 use shared::locked;
 use sqlite::Doing;
+pub(crate) use txn::Records;
 use writer::Queue;
 
 /// The longest that locks are waited for, however long a caller asks for.

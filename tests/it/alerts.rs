@@ -502,7 +502,7 @@ fn alerts_by_hand_are_counted_acknowledged_and_ended() {
     }
     // By a rule's evaluation nothing of this changes.
     evaluate(&repo, &shipped_rules()).unwrap();
-    assert_eq!(alerts::history(&repo, None, 10).unwrap(), [over.clone()]);
+    assert_eq!(alerts::history(&repo, None, 10).unwrap(), std::slice::from_ref(&over));
     let after = over.resolved_at.unwrap().plus(Duration::from_micros(1));
     assert_eq!(alerts::history(&repo, Some(after), 10).unwrap(), []);
 

@@ -2,7 +2,8 @@
 //!
 //! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact` and some
 //! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
-//! `locks` a C compiler; `make test` installs what is missing.
+//! `locks` a C compiler, `metrics`, `alerts` and `cli_monitor` Prometheus's `promtool`; `make test`
+//! installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;

@@ -7,11 +7,13 @@ use proptest::prelude::*;
 use tintype::codec::histogram::{Histogram, MICROS_MAX};
 use tintype::model::metric::{COUNTERS_MAX, Counter, Counters, Family, OTHER, SITES_MAX, Thinning};
 use tintype::ops::monitor::{self, Window, summary};
+use tintype::ops::repair::{Options, repair};
 use tintype::ops::rollout;
 use tintype::ops::verify::{Depth, ProblemKind, verify};
 use tintype::records::metrics::Collector;
 use tintype::{CaptureConfig, Context, Draft, Error, Recorder, Repository, Status};
 
+use crate::support::full::full_store;
 use crate::support::promtool::promtool;
 use crate::support::script::Script;
 use crate::support::values::{Shared, Still, context};
@@ -208,6 +210,28 @@ fn nothing_is_written_where_the_flag_for_it_is_off() {
 }
 
 #[test]
+fn captures_are_compared_where_a_percentage_decides() {
+    let (_folder, _, repo) = still();
+    let by = rollout::By::new("ann");
+    rollout::enable(&repo, "dual_html_capture", Some("50".parse().unwrap()), &by.force()).unwrap();
+    for run in 0..20 {
+        capture(&repo, &context(&format!("a.example/-/-/run-{run}")));
+    }
+    let text = monitor::exposition(&repo).unwrap();
+    let count = |group: &str| -> u64 {
+        let start = format!(
+            "tintype_cohorts_total{{site=\"a.example\",flag=\"dual_html_capture\",group=\"{group}\",outcome=\"ok\"}} "
+        );
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.map_or(0, |count| count.parse().unwrap())
+    };
+    assert_eq!(count("on") + count("off"), 20, "{text}");
+    assert!(count("on") > 0 && count("off") > 0, "{text}");
+    // Of the flags that are on for all there is nothing to compare.
+    assert!(!text.contains("async_performance"), "{text}");
+}
+
+#[test]
 fn a_damaged_row_is_found_left_out_and_left_as_it_is() {
     let (_folder, clock, repo) = still();
     capture(&repo, &context("a.example"));
@@ -229,6 +253,30 @@ fn a_damaged_row_is_found_left_out_and_left_as_it_is() {
     capture(&repo, &context("a.example"));
     let counted = summary(&repo, &everything()).unwrap();
     assert_eq!((counted.captures, counted.damaged), (1, 1), "what came to it is lost with it");
+}
+
+#[test]
+fn what_can_be_believed_is_carried_into_a_repaired_store() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("tintype.db");
+    full_store(&path);
+    let sql = rusqlite::Connection::open(&path).unwrap();
+    sql.execute_batch(
+        "UPDATE snapshot SET description = 'other' WHERE version = 'version-5';
+         UPDATE metric SET p50_us = 1 WHERE site = 'site0';
+         UPDATE alert SET severity = 'info' WHERE resolved_us IS NULL;",
+    )
+    .unwrap();
+    drop(sql);
+    assert!(repair(&path, &Options::default(), &mut |_| {}).unwrap().damaged);
+    let repo = Repository::open(&path).unwrap();
+    assert!(verify(&repo, Depth::Data, &mut |_| {}).unwrap().ok);
+    let counted = summary(&repo, &everything()).unwrap();
+    assert_eq!((counted.captures, counted.errors["no_space"], counted.damaged), (2, 4, 0));
+    assert_eq!(counted.sites.keys().collect::<Vec<_>>(), ["site2"]);
+    assert_eq!(monitor::alerts::open(&repo).unwrap(), []);
+    let history = monitor::alerts::history(&repo, None, 10).unwrap();
+    assert_eq!((history.len(), history[0].message.as_str()), (1, "it was gone before"));
 }
 
 #[test]
@@ -264,6 +312,9 @@ fn sites_and_counters_beyond_the_limit_are_counted_together() {
     assert_eq!(counted.sites.len(), SITES_MAX + 1);
     assert_eq!(counted.captures, 3 * (SITES_MAX as u64 + 50));
     assert_eq!(counted.sites[OTHER].captures, 150);
+    collector.count(&"x".repeat(256), &captures, 1);
+    collector.count("", &captures, 1);
+    assert_eq!(summary(&repo, &everything()).unwrap().sites[OTHER].captures, 152);
 
     let mut counters = Counters::default();
     for kind in 0..1000 {

@@ -8,7 +8,7 @@ use crate::store::Repository;
 
 /// The alerts that are open, those that are pending too: the worst first, then the latest.
 pub fn open(repo: &Repository) -> Result<Vec<Alert>> {
-    repo.read(|view| alerts::open(view))
+    repo.read(alerts::open)
 }
 
 /// The alerts that were over at this time or later, at most so many: what ended last comes first.

@@ -1,5 +1,6 @@
 //! Rules, looked at once.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -174,13 +175,14 @@ pub fn evaluate(repo: &Repository, rules: &[Rule]) -> Result<Vec<Notice>> {
     let mut readings: BTreeMap<Duration, Readings> = BTreeMap::new();
     let mut looks: Vec<(&Rule, Looked)> = Vec::new();
     for rule in rules {
-        if !readings.contains_key(&rule.over) {
-            readings.insert(rule.over, read(repo, rule.over, now)?);
-        }
-        looks.extend(rule.look(&readings[&rule.over]).into_iter().map(|looked| (rule, looked)));
+        let readings = match readings.entry(rule.over) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(read(repo, rule.over, now)?),
+        };
+        looks.extend(rule.look(readings).into_iter().map(|looked| (rule, looked)));
     }
     // What is open and was not looked at: nothing is known of it.
-    let open = repo.read(|view| alerts::open(view))?;
+    let open = repo.read(alerts::open)?;
     for alert in &open {
         let Some(rule) = rules.iter().find(|rule| rule.name == alert.name) else { continue };
         if !looks.iter().any(|(_, looked)| looked.labels == alert.labels) {

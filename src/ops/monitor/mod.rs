@@ -18,6 +18,7 @@ mod stored;
 mod summary;
 mod watch;
 
+pub use crate::records::alerts::Change;
 pub use evaluate::{Notice, evaluate, shipped_rules};
 pub use exposition::exposition;
 pub use stored::{CAPTURE_MS, Metrics, Sizes, Times, Window, metrics};

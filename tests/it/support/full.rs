@@ -73,7 +73,7 @@ pub fn full_store(path: &Path) {
     repo.forget(&"version-11".parse().unwrap()).unwrap();
     repo.set_retention(&"site9".parse().unwrap(), Some(&Keep::last(9).daily(3))).unwrap();
     // What is observed beside.
-    for (site, millis) in [("site0", 800), ("site1", 1200), ("site1", 90)] {
+    for (site, millis) in [("site0", 800), ("site2", 1200), ("site2", 90)] {
         let mut counters = Counters::default();
         counters.add(&Counter::new(Family::Captures, &["complete"]).unwrap(), 1);
         counters.add(&Counter::new(Family::Errors, &["no_space"]).unwrap(), 2);
