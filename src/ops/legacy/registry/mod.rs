@@ -75,6 +75,8 @@ struct Slot {
     root: FolderId,
     version: String,
     entry: EntryAt,
+    /// The version that the entry says it is a delta on.
+    base: Option<String>,
     /// Its file in the folder of metadata, where it has one.
     metadata: Option<FileId>,
     data: Option<FileId>,
