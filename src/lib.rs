@@ -56,8 +56,9 @@
 //! **Invariant:** the file can be read without this crate: with SQLite and Zstandard, as
 //! `migrations/README.md` describes. Pictures that [`ops::repack`] opened up need `preflate-rs` too.
 //!
-//! **Invariant:** what is taken in from an old folder is there byte for byte, under a version that
-//! follows from what it is; [`ops::legacy::verify()`] proves it.
+//! **Invariant:** what is taken in from an old folder is there byte for byte, as content or because it
+//! follows from what is told, under a version that follows from what it is;
+//! [`ops::legacy::verify()`] proves it.
 //!
 //! **Refused:** global state. A store, a clock, a browser are arguments. Two stores in one process
 //! know nothing of each other.

@@ -138,3 +138,42 @@ fn an_import_that_was_killed_goes_on() {
     assert_eq!(shell.run(&format!("legacy verify {path}")).code, 0);
     assert_eq!(shell.run("verify --read-data").code, 0);
 }
+
+#[test]
+fn times_are_read_in_the_zone_of_the_machine_where_that_is_asked_for() {
+    let (shell, old) = (Shell::new(), Old::new());
+    old.file("shop.example/m/c/20260214/154054_s/html/fullpage_1.html", page(1));
+    let import = |tz: &str| {
+        let mut command = shell.command();
+        command.args(["legacy", "import", "--json", "--time-zone", "local"]).arg(old.root());
+        command.env("TZ", tz).output().unwrap()
+    };
+    let refused = import("nowhere");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the variable TZ"));
+    let report: Value = serde_json::from_slice(&import("Africa/Nairobi").stdout).unwrap();
+    assert_eq!(report["zone"], "Africa/Nairobi");
+    let found = shell.json("list");
+    assert_eq!(found[0]["created_at"], "2026-02-14T12:40:54.000000Z");
+}
+
+#[test]
+fn what_cannot_be_read_of_a_file_is_done_in_part() {
+    let (shell, old) = (Shell::new(), Old::new());
+    let conn = rusqlite::Connection::open(old.path("adaptive.db")).unwrap();
+    let table = "CREATE TABLE snapshots (id INTEGER, html_compressed BLOB, url TEXT)";
+    conn.execute(table, []).unwrap();
+    let url = format!("https://shop.example/{}", "x".repeat(1_200_000));
+    conn.execute("INSERT INTO snapshots VALUES (1, NULL, ?1)", [url]).unwrap();
+    conn.close().unwrap();
+    let path = old.root().to_str().unwrap();
+    for (command, words) in [
+        ("scan", "1 can't be read"),
+        ("import", "1 failed"),
+        ("verify", "1 could not be read: looked at 1 file"),
+    ] {
+        let run = shell.run(&format!("legacy {command} {path}"));
+        assert_eq!(run.code, 3, "{command}");
+        assert!(run.text().contains(words), "{command}: {}", run.text());
+    }
+}

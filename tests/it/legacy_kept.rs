@@ -24,7 +24,6 @@ use tintype::{
 
 use crate::legacy::{notes, taken};
 use crate::support::old::{Old, page, png};
-use crate::support::shell::Shell;
 
 fn import(repo: &Repository, folder: &Path) -> Report {
     let plan = legacy::plan(repo, folder, &mut |_| {}).unwrap();
@@ -178,8 +177,10 @@ fn a_base_is_of_the_same_store() {
     let old = Old::new();
     let more = |words: &str| json!({"description": words});
     for words in ["one", "two"] {
-        let base = json!({"user_info": {"delta_base_version": "v1"}, "description": words});
-        store(&old, &format!("{words}/"), &[("v1", more(words)), ("v2", base)]);
+        let base = json!({"user_info": {"delta_base_version": "v2"}, "description": words});
+        store(&old, &format!("{words}/"), &[("v2", more(words)), ("v1", base)]);
+        // Without it they are found by the names of their files, in that order.
+        fs::remove_file(old.path(&format!("{words}/registry.json"))).unwrap();
     }
     let (repo, _) = taken(&old);
     let found = all(&repo);
@@ -190,7 +191,7 @@ fn a_base_is_of_the_same_store() {
             };
             found.iter().find(is_it).unwrap()
         };
-        assert_eq!(of("v2").based_on.as_ref(), Some(&of("v1").version), "{words}");
+        assert_eq!(of("v1").based_on.as_ref(), Some(&of("v2").version), "{words}");
     }
 }
 
@@ -432,14 +433,14 @@ fn own_bundle(old: &Old, count: usize) {
 #[test]
 fn no_artifact_of_a_bundle_of_ours_is_left_out() {
     let old = Old::new();
-    own_bundle(&old, 4_500);
+    own_bundle(&old, 4_100);
     let (repo, _) = taken(&old);
-    assert_eq!(all(&repo)[0].artifacts.len(), 4_500);
+    assert_eq!(all(&repo)[0].artifacts.len(), 4_100);
     let back = Repository::temporary().unwrap();
     transfer::import(&back, old.root(), &Naming::Keep, &mut |_| {}).unwrap();
-    assert_eq!(all(&back)[0].artifacts.len(), 4_500);
+    assert_eq!(all(&back)[0].artifacts.len(), 4_100);
     own_bundle(&old, 10_001);
-    let (_, report) = taken(&old);
+    let report = import(&repo, old.root());
     assert_eq!((report.files.imported, report.files.kept_as_bytes), (0, 1));
     let why = reason(&report, "b/metadata.json");
     assert!(why.contains("10001 artifacts; a snapshot has at most 10000"), "{why}");
@@ -477,7 +478,8 @@ fn what_a_document_of_ours_tells_and_cannot_be_is_kept_as_bytes_with_the_reason(
     let path = export_flat(&repo, &version, old.root()).unwrap().path;
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     let document: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let changes: [(fn(&mut Value), &str); 4] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, &str); 4] = [
         (|artifacts| artifacts[0]["name"] = artifacts[1]["name"].clone(), "two artifacts view.png"),
         (|artifacts| artifacts[0]["media_type"] = json!("x"), "not the form type/subtype"),
         (|artifacts| artifacts[0]["entries"] = json!(u64::MAX), "numbers that are none"),
@@ -515,11 +517,6 @@ fn a_row_that_cannot_be_taken_is_told_and_counted() {
     let proof = legacy::verify(&repo, Some(old.root()), &mut |_| {}).unwrap();
     assert!(proof.problems.is_empty() && !proof.ok);
     assert!(proof.unread["adaptive.db"].contains("user info"), "{:?}", proof.unread);
-    let shell = Shell::new();
-    let path = old.root().to_str().unwrap();
-    for command in ["scan", "import", "verify"] {
-        assert_eq!(shell.run(&format!("legacy {command} {path}")).code, 3, "{command}");
-    }
 }
 
 // What is large
@@ -529,9 +526,9 @@ fn content_that_is_never_held_whole_is_proved_to_be_ours() {
     const BYTES: usize = 257 << 20;
     const PIECE: usize = 1 << 20;
     let mut hasher = Hasher::new();
-    (0..BYTES / PIECE).for_each(|_| {
+    for _ in 0..BYTES / PIECE {
         hasher.update(&[0; PIECE]);
-    });
+    }
     let hash = hasher.hash();
     let old = Old::new();
     old.file("b/artifacts/video.bin", "");
@@ -662,24 +659,6 @@ fn the_zone_of_a_machine_is_told_by_what_says_it_first() {
     assert!(error.contains("<-03>3") && error.contains("TZ"), "{error}");
     assert!(zone(None, None, None).unwrap_err().to_string().contains("name it"));
     assert!(zone(Some("+03:00"), None, None).is_err());
-}
-
-#[test]
-fn times_are_read_in_the_zone_of_the_machine_where_that_is_asked_for() {
-    let (shell, old) = (Shell::new(), Old::new());
-    old.file("shop.example/m/c/20260214/154054_s/html/fullpage_1.html", page(1));
-    let import = |tz: &str| {
-        let mut command = shell.command();
-        command.args(["legacy", "import", "--json", "--time-zone", "local"]).arg(old.root());
-        command.env("TZ", tz).output().unwrap()
-    };
-    let refused = import("nowhere");
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("the variable TZ"));
-    let report: Value = serde_json::from_slice(&import("Africa/Nairobi").stdout).unwrap();
-    assert_eq!(report["zone"], "Africa/Nairobi");
-    let found = shell.json("list");
-    assert_eq!(found[0]["created_at"], "2026-02-14T12:40:54.000000Z");
 }
 
 proptest! {

@@ -30,8 +30,7 @@ use std::collections::HashMap;
 /// The most nodes of a pickle that are rendered. What is shared is rendered at each of its places, so a
 /// small pickle can be a huge tree.
 pub const RENDERED_MAX: usize = 1_000_000;
-/// The most bytes that a rendering takes, within one text: what is shared stands in it many times. It is
-/// written as it is made, so this is what rendering takes in memory, beside the longest text in it.
+/// The most bytes that a rendering takes, within one text, and so in memory: it is written as it is made.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The deepest that a rendering goes: what readers of JSON take.
 pub const RENDERED_DEPTH_MAX: usize = 100;

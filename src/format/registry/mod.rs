@@ -139,6 +139,11 @@ impl Entry {
     }
 }
 
+/// The version that an entry says it is a delta on, where it does, without reading all of it.
+pub fn base_of(entry: Value<'_, '_>) -> Option<String> {
+    entry.get("user_info")?.get(DELTA_BASE)?.string().filter(|base| !base.is_empty())
+}
+
 /// Whether an object is an entry: it has a `version`, and one of `created_at` and `checksum`.
 pub fn is_entry(value: Value<'_, '_>) -> bool {
     let has_version = value.get("version").is_some_and(|version| version.kind() == Kind::Text);

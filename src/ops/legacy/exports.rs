@@ -3,7 +3,8 @@
 //!
 //! The value becomes the artifact `data`. Of a pickle the file itself stands beside it, as `data.pickle`;
 //! where JSON can't hold the value it is `data`, with the tagged rendering `data.json` beside it. A
-//! document that this crate wrote becomes the snapshot that it was written from.
+//! document that this crate wrote becomes the snapshot that it was written from. A document that does not
+//! follow, byte for byte, from its value and what is told of that is `export.json`.
 
 use serde_json::{Map, Value};
 

@@ -8,8 +8,9 @@
 //! which older writers kept as one JSON array each, `console.json` and `network.json`. Other files keep
 //! their names.
 //!
-//! **Invariant:** every file in such a folder is an artifact, and `metadata.json` too, byte for byte. What
-//! is declared and not there says so.
+//! **Invariant:** every file in such a folder is an artifact, and `metadata.json` too, byte for byte; of a
+//! folder that this crate wrote that is none where it is as it was written. What is declared and not
+//! there says so.
 
 mod parts;
 mod repair;

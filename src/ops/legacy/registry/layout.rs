@@ -92,7 +92,7 @@ impl<'t> Plan<'t> {
         }
         let before = reader.jobs.len();
         let mut versions = HashMap::new();
-        for slot in self.slots {
+        for slot in bases_first(self.slots, &self.places) {
             versions.insert(slot.version.clone(), reader.jobs.len() as u32);
             reader.jobs.push(Job::Version(slot));
         }
@@ -157,6 +157,11 @@ impl<'t> Plan<'t> {
             let slot = self.slot(version);
             (slot.entry, slot.told_by) = (EntryAt::Registry(entry.into()), Some(file));
         }
+        for (name, entry) in json.root().get("snapshots").into_iter().flat_map(Value::members) {
+            if let (Some(version), Some(base)) = (name.string(), registry::base_of(entry)) {
+                self.slot(version).base = Some(base);
+            }
+        }
         match damage {
             None => Ok(count),
             Some(why) => Err(format!("{why}, {count} of them from what is whole of it")),
@@ -184,6 +189,9 @@ impl<'t> Plan<'t> {
             return;
         }
         slot.metadata = Some(file);
+        if let Some(entry) = entry {
+            slot.base = registry::base_of(entry);
+        }
         match (entry, &slot.entry) {
             (Some(entry), EntryAt::Registry(text)) => {
                 let registered = registry::parse(text.as_bytes());
@@ -217,6 +225,7 @@ impl<'t> Plan<'t> {
                 root: self.root,
                 version,
                 entry: EntryAt::Nowhere,
+                base: None,
                 metadata: None,
                 data: None,
                 delta: None,
@@ -284,4 +293,23 @@ impl<'t> Plan<'t> {
             }
         }
     }
+}
+
+/// The versions of a store, each after the one that it is a delta on, so that what this became is known
+/// by then. Otherwise they stay in their order. `places` are theirs, by their names.
+fn bases_first(slots: Vec<Slot>, places: &HashMap<String, usize>) -> Vec<Slot> {
+    let base_of = |slot: &Slot| slot.base.as_ref().and_then(|base| places.get(base)).copied();
+    let bases: Vec<Option<usize>> = slots.iter().map(base_of).collect();
+    let mut slots: Vec<Option<Slot>> = slots.into_iter().map(Some).collect();
+    let mut ordered = Vec::with_capacity(slots.len());
+    for start in 0..slots.len() {
+        let (mut chain, mut at) = (Vec::new(), Some(start));
+        // What was taken is in order already, or is a delta on itself.
+        while let Some(slot) = at.and_then(|at| slots.get_mut(at)?.take()) {
+            chain.push(slot);
+            at = at.and_then(|at| *bases.get(at)?);
+        }
+        ordered.extend(chain.into_iter().rev());
+    }
+    ordered
 }

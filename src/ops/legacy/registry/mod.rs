@@ -6,6 +6,10 @@
 //! Where it was pickled and JSON can hold it, `data` is the JSON, with `data.pickle` beside it; else
 //! `data` is the pickle, with the tagged rendering `data.json` beside it.
 //!
+//! Metadata is told in user info, and a file of it is `metadata.json` where it is not just what is told
+//! there, laid out as those managers lay it out. A registry is a snapshot of its own where it is not just
+//! what its versions tell.
+//!
 //! **Invariant:** nothing of a store is passed over. What belongs to no version is kept as the bytes that
 //! it is: deltas whose version was deleted, what was being written when a program ended, registries that
 //! are damaged. A value without an entry is a snapshot of which nothing else is known.
@@ -71,6 +75,8 @@ struct Slot {
     root: FolderId,
     version: String,
     entry: EntryAt,
+    /// The version that the entry says it is a delta on.
+    base: Option<String>,
     /// Its file in the folder of metadata, where it has one.
     metadata: Option<FileId>,
     data: Option<FileId>,
