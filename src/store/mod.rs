@@ -81,7 +81,6 @@ use schema::Location;
 pub(crate) use shared::Shared;
 use shared::locked;
 use sqlite::Doing;
-pub(crate) use txn::Records;
 use writer::Queue;
 
 /// The longest that locks are waited for, however long a caller asks for.

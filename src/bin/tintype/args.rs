@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::alert::AlertCommand;
+pub use crate::backup::args::Backup;
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
 pub use crate::flag::args::Flag;
 pub use crate::incident::args::Incident;
+pub use crate::legacy::args::Legacy;
 pub use crate::monitor::Monitor;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
     ArtifactName, Context, EventKind, Keep, Pattern, Place, Selector, Status, Tag, Time, Version,
-    Zone,
 };
 
 /// The memory of a scraper: every version of the pages it saw and of the data it made from them,
@@ -550,55 +551,6 @@ pub struct Import {
     pub new_version: bool,
 }
 
-#[derive(Subcommand)]
-pub enum Legacy {
-    /// Tell what a folder holds; no store is needed, and nothing is changed
-    #[command(after_help = "\
-Files are recognised by what is in them. Exit codes: 0 ok, 3 something could not be read.")]
-    Scan {
-        /// The folder
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-    },
-    /// Store all that a folder holds
-    #[command(after_help = "\
-Done again, it adds nothing; ended early and done again, it goes on. The folder is not changed. What is
-not understood is kept as the bytes that it is. The site of a snapshot is the host of its address,
-`local` for a file and `unknown` where there is none.
-
-Times without an offset are read in --time-zone: UTC, local (the zone of this machine), an offset, or a
-name as Africa/Nairobi. Where programs are known to have written UTC, they are read as that.
-
-Exit codes: 0 ok, 1 the store or the folder can't be used, 3 something could not be read or stored.
-
-Examples:
-  tintype legacy import old/data --dry-run
-  tintype legacy import old/data --time-zone +03:00 --json > report.json")]
-    Import {
-        /// The folder
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-        /// Read times that tell no offset in this zone: a name, an offset, or `local` for that of this
-        /// machine [default: UTC, and the report says so]
-        #[arg(long, value_name = "TZ", value_parser = zone)]
-        time_zone: Option<Zone>,
-        /// Tell what would be stored, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Compare what was imported with the folder, or with the hashes that it declared
-    #[command(after_help = "\
-With DIR, the folder and the store are read again and compared, artifact for artifact, byte for byte.
-Without, every imported snapshot is compared with the hashes that were declared for it.
-
-Exit codes: 0 all is as it was, 3 something of the folder could not be read, 13 something differs.")]
-    Verify {
-        /// The folder
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-    },
-}
-
 #[derive(Args)]
 #[command(after_help = "The damaged store stays beside the new one, under another name.")]
 pub struct Repair {
@@ -608,87 +560,6 @@ pub struct Repair {
     /// Tell what would be kept, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-#[derive(Subcommand)]
-pub enum Backup {
-    /// Make a backup, and print its id once it is read back and durable
-    #[command(after_help = "\
-Nobody waits for it. It lies beside the store, in a folder named like it with .backups behind.
-
-Examples:
-  tintype backup create --description 'before the new parser'
-  tintype backup create --to /mnt/other-disk")]
-    Create {
-        /// Describe it in words
-        #[arg(long, value_name = "D")]
-        description: Option<String>,
-        /// Make it in this folder, which has to be there
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        to: Option<PathBuf>,
-    },
-    /// List backups, the newest first
-    List {
-        /// Those in this folder
-        #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-    },
-    /// Look for damage to backups
-    Verify {
-        /// latest, ids or the beginning of them, or paths
-        #[arg(required = true, value_name = "BACKUP")]
-        backups: Vec<String>,
-        /// Look for ids in this folder
-        #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-    },
-    /// Put a backup in the place of what the store holds
-    #[command(after_help = "\
-Whoever holds the store goes on with what was put back. What it held before is kept as a backup, so
-that this can be undone the same way. A store that is gone, or that can't be opened any more, is made
-anew; the latter stays beside it under another name.
-
-Examples:
-  tintype backup restore latest --dry-run
-  tintype backup restore 1k0ter --force")]
-    Restore {
-        /// latest, an id or the beginning of one, or a path to a backup or any copy of the store;
-        /// latest is none that a restore kept
-        #[arg(value_name = "BACKUP")]
-        backup: String,
-        /// Lose snapshots that came after it
-        #[arg(long)]
-        force: bool,
-        /// Tell what would be lost, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// Look for the id in this folder
-        #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-        /// Keep what the store held before in this folder, which has to be there
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        keep_in: Option<PathBuf>,
-    },
-    /// Remove backups of this store that no rule keeps
-    #[command(
-        override_usage = "tintype backup prune [OPTIONS] --keep-last N …",
-        after_help = "\
-The rules are those of forget; the newest backup stays whatever they say. What is damaged and what is
-of other stores is neither counted nor removed.
-
-Examples:
-  tintype backup prune --keep-last 3 --keep-weekly 8 --dry-run"
-    )]
-    Prune {
-        #[command(flatten)]
-        keep: KeepRules,
-        /// Those in this folder
-        #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-        /// Tell what would be removed and what stays, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
 }
 
 #[derive(Args)]
@@ -757,19 +628,6 @@ fn duration(text: &str) -> Result<Duration, String> {
             "a number and a unit are needed, as 30d, 12h, 90m or 2w; the units are s, m, h, d, w"
                 .to_owned()
         })
-}
-
-/// A time zone by its name, or that of this machine.
-fn zone(text: &str) -> Result<Zone, String> {
-    if !text.eq_ignore_ascii_case("local") {
-        return text.parse().map_err(|error: tintype::Error| error.to_string());
-    }
-    let tz = std::env::var("TZ").ok();
-    let localtime = std::fs::read_link("/etc/localtime").ok();
-    let timezone = std::fs::read_to_string("/etc/timezone").ok();
-    let localtime = localtime.as_deref().and_then(Path::to_str);
-    Zone::of_machine(tz.as_deref(), localtime, timezone.as_deref())
-        .map_err(|error| error.to_string())
 }
 
 pub fn field(text: &str) -> Result<(String, Value), String> {

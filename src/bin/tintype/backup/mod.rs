@@ -1,5 +1,7 @@
 //! `backup`: whole copies of the store, made, listed, looked at, put back and removed.
 
+pub mod args;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! `legacy`: old snapshot folders, taken in with proof.
 
+pub mod args;
+
 use std::io::Write;
 use std::path::Path;
 
