@@ -353,7 +353,7 @@ pub struct Events {
     /// Only those of this snapshot, which may be forgotten
     #[arg(long, value_name = "V")]
     pub version: Option<Selector>,
-    /// Only those of this kind: init, create, tag, untag, forget, undelete, purge, retention, repair,
+    /// Only those of this kind: init, create, tag, untag, forget, undelete, purge, retention, repair, flag,
     /// restore
     #[arg(long, value_name = "K")]
     pub kind: Option<EventKind>,
