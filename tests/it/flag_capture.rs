@@ -176,7 +176,7 @@ fn without_async_performance_every_capture_stores_before_it_returns() {
     captured.wait().unwrap().unwrap();
     // Within a transaction of its own a thread can't store; one that saves in the background can be
     // given to all the same, and stores when the transaction has ended.
-    shop.repo.write(|_| Ok(assert!(capture().is_err()))).unwrap();
+    assert!(shop.repo.write(|_| Ok(capture().is_err())).unwrap());
     rollout::enable(&shop.repo, "async_performance", None, &ann()).unwrap();
     let captured = shop.repo.write(|_| capture()).unwrap();
     captured.wait().unwrap().unwrap();
