@@ -141,6 +141,7 @@ impl Recorder {
         let context = filled(&incident.context, &*trigger)?;
         let mut facts = Value::Object(incident.facts());
         self.redactor().value(&mut facts, &mut Default::default());
+        facts["kind"] = json!(incident.cause.kind());
         let facts = facts.as_object_mut().map(std::mem::take).unwrap_or_default();
         let incident = Incident::from_facts(context.clone(), facts)?;
         Ok(Some(Matched { trigger, incident, context }))

@@ -713,6 +713,27 @@ fn a_row_that_was_changed_by_hand_is_found_and_not_believed() {
 }
 
 #[test]
+fn a_damaged_group_keeps_no_other_from_being_counted() {
+    let (repo, _) = store();
+    let recorder = Recorder::new(&repo);
+    let count = || {
+        for site in ["shop.example", "book.example"] {
+            let _ = recorder.count_incident(&selector(site)).unwrap();
+        }
+        recorder.flush().unwrap();
+    };
+    count();
+    let sql = rusqlite::Connection::open(repo.path()).unwrap();
+    sql.execute("UPDATE incident SET message = 'x' WHERE site = 'shop.example'", []).unwrap();
+    count();
+    let of = |site: &str| {
+        groups(&repo, &GroupQuery { context: site.parse().unwrap(), ..Default::default() })
+    };
+    assert_eq!(of("book.example").unwrap()[0].count, 2);
+    assert!(matches!(of("shop.example"), Err(Error::Corrupt(_))));
+}
+
+#[test]
 fn the_rules_of_the_table_hold_whoever_writes() {
     let (repo, _) = store();
     let _ = Recorder::new(&repo).handle(&mut Script::new(), &selector("shop.example")).unwrap();

@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const STRUCTURES_MAX: usize = 16;
 const DIGEST_BYTES: usize = size_of::<Digest>();
 
+const WAITS: &str = "incidents that were counted wait to be written";
+
 /// Counts the incidents of one handle of a store. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct Incidents {
@@ -48,6 +50,8 @@ struct Inner {
 
 struct Shared {
     repo: Repository,
+    /// Held while something is written: who flushes waits for what others are writing.
+    writing: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -184,8 +188,12 @@ pub(crate) struct Claim {
 impl Incidents {
     /// Counts for this store.
     pub fn of(repo: &Repository) -> Self {
-        let shared =
-            Shared { repo: repo.clone(), state: Mutex::default(), changed: Condvar::new() };
+        let shared = Shared {
+            repo: repo.clone(),
+            writing: Mutex::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
         let inner = Inner { shared: Arc::new(shared), thread: Mutex::new(None) };
         Incidents { inner: Arc::new(inner) }
     }
@@ -240,11 +248,11 @@ impl Incidents {
         match (verdict, head) {
             (None, Some(head)) => shared.claim(&asked, key, head, structure, now),
             (why, _) => {
-                if is_much {
-                    shared.flush()?;
-                } else {
-                    self.write_soon()?;
+                // What can't be written now waits; who flushes is told.
+                if is_much && let Err(error) = shared.flush() {
+                    log::warn!("{WAITS}: {error}");
                 }
+                self.write_soon()?;
                 Ok(Decision::Suppressed(why.unwrap_or(Suppression::Schedule)))
             }
         }
@@ -499,15 +507,32 @@ impl Shared {
     }
 
     fn flush(&self) -> Result<()> {
+        let _turn = self.turn();
         if !self.state().waiting {
             return Ok(());
         }
-        self.write(None, |_| Ok(((), None)))
+        self.write_in_turn(None, |_| Ok(((), None)))
+    }
+
+    /// Waits until nobody writes; a thread that is within a transaction is refused by the store, and
+    /// must not wait for who waits for it.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let may_wait = !self.repo.is_writing_here();
+        may_wait.then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes what is waiting and makes another change, in one transaction. The change gives what it
     /// came to, and how `group` and its gates stand then.
     fn write<T>(
+        &self,
+        group: Option<(&Key, &Head)>,
+        change: impl FnOnce(&Records<'_>) -> Result<(T, Option<Changed>)>,
+    ) -> Result<T> {
+        let _turn = self.turn();
+        self.write_in_turn(group, change)
+    }
+
+    fn write_in_turn<T>(
         &self,
         group: Option<(&Key, &Head)>,
         change: impl FnOnce(&Records<'_>) -> Result<(T, Option<Changed>)>,
@@ -536,7 +561,9 @@ impl Shared {
         match written {
             Ok((value, changed, rows_now)) => {
                 for ((key, head, _), row) in taken.iter().zip(&rows_now) {
-                    state.local(key, head).known.learn(row);
+                    if let Some(row) = row {
+                        state.local(key, head).known.learn(row);
+                    }
                 }
                 if let (Some((key, head)), Some(Changed { trigger, row, gates })) = (group, changed)
                 {
@@ -580,7 +607,7 @@ impl Shared {
             }
             drop(state);
             if let Err(error) = self.flush() {
-                log::warn!("incidents that were counted wait to be written: {error}");
+                log::warn!("{WAITS}: {error}");
             }
             state = self.state();
         }
@@ -594,13 +621,21 @@ struct Changed {
     gates: Gates,
 }
 
-/// Adds what was counted to the rows; gives them as they stand then, in the same order.
-fn put(records: &Records<'_>, taken: &[(Key, Head, Waiting)]) -> Result<Vec<Row>> {
+/// Adds what was counted to the rows; gives them as they stand then, in the same order. A row that is
+/// damaged stays as it is, and costs no other.
+fn put(records: &Records<'_>, taken: &[(Key, Head, Waiting)]) -> Result<Vec<Option<Row>>> {
     let conn = records.conn;
     let mut groups_of: HashMap<&str, u64> = HashMap::new();
     let mut rows_now = Vec::new();
     for ((site, fingerprint), head, waiting) in taken {
-        let found = rows::find(conn, site, fingerprint)?;
+        let found = match rows::find(conn, site, fingerprint) {
+            Err(Error::Corrupt(damage)) => {
+                log::error!("{damage}; {} more are not counted", waiting.count());
+                rows_now.push(None);
+                continue;
+            }
+            found => found?,
+        };
         let at = waiting.met.map_or(records.now, |(first, _)| first).micros();
         let mut row = match found {
             Some(row) => row,
@@ -621,7 +656,7 @@ fn put(records: &Records<'_>, taken: &[(Key, Head, Waiting)]) -> Result<Vec<Row>
         };
         waiting.put_into(&mut row);
         rows::write(conn, &row)?;
-        rows_now.push(row);
+        rows_now.push(Some(row));
     }
     Ok(rows_now)
 }
