@@ -61,7 +61,7 @@ fn an_alert_by_hand_goes_its_way() {
     let raised: Value = serde_json::from_slice(&raised.out).unwrap();
     let id = raised["id"].as_str().unwrap();
     let open = shell.json("alert list");
-    assert_eq!(open, [raised.clone()]);
+    assert_eq!(open, std::slice::from_ref(&raised));
     check_members(
         &open[0],
         json!({
