@@ -18,12 +18,19 @@ use rusqlite::Connection;
 use crate::error::{Corruption, Error, Result};
 use crate::store::{Transaction, View};
 
-/// Looks for damage to rows of this floor.
+/// Looks for damage to rows of a table.
+type Check = fn(&View<'_>, &mut dyn FnMut(Corruption)) -> Result<()>;
+
+/// Looks for damage to rows of this floor. What can't be read of one table hides no other.
 pub(crate) fn check(view: &View<'_>, found: &mut dyn FnMut(Corruption)) -> Result<()> {
-    flags::check(view, found)?;
-    incidents::check(view, found)?;
-    metrics::check(view, found)?;
-    alerts::check(view, found)
+    let all: [Check; 4] = [flags::check, incidents::check, metrics::check, alerts::check];
+    for check in all {
+        match check(view, found) {
+            Err(Error::Corrupt(damage)) => found(damage),
+            checked => checked?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes rows over from a damaged store into a new one; an error of writing is put into the last.
