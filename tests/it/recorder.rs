@@ -371,6 +371,7 @@ mod chromium {
     use tintype::capture::{Page, draft_of};
 
     use super::*;
+    use crate::support::chromium::patient;
     use crate::support::site::Site;
 
     fn launch() -> Browser {
@@ -411,7 +412,7 @@ mod chromium {
 
     /// The parts that every way of speaking to a page gives.
     fn common() -> CaptureConfig {
-        CaptureConfig::default().only([
+        patient().only([
             PagePart::ViewPng,
             PagePart::Html,
             PagePart::FullPng,

@@ -322,7 +322,7 @@ impl<'t> File<'t> {
         }
     }
 
-    /// Whether it is what is [written](write) for what it tells of a snapshot, byte for byte.
+    /// Whether it is what is [written](write()) for what it tells of a snapshot, byte for byte.
     pub fn is_as_written(&self) -> bool {
         let mut metadata = self.metadata();
         let Some(own) = metadata.own.take() else { return false };
