@@ -33,7 +33,7 @@ use crate::model::time::Stopwatch;
 use crate::records::flags::Flags;
 use crate::records::incidents::Incidents;
 use crate::records::metrics;
-use crate::store::Repository;
+use crate::store::{Repository, locked};
 
 /// How many captures may be collected and not stored yet. A page is some megabytes.
 const QUEUE_MAX: usize = 8;
@@ -367,8 +367,4 @@ impl Drop for Inner {
             let _ = thread.join();
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

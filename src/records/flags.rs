@@ -20,7 +20,7 @@ use crate::model::event::EventKind;
 use crate::model::flag::{EvalContext, Evaluation, FlagSet, Rollout, Target, differences};
 use crate::model::time::{Stopwatch, Time};
 use crate::store::sqlite::Doing;
-use crate::store::{Repository, Transaction, View};
+use crate::store::{Repository, Transaction, View, locked};
 
 /// How often it is looked whether another process changed the flags. Looking reads one row, which takes
 /// some microseconds.
@@ -172,10 +172,6 @@ impl std::fmt::Debug for Flags {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All flags of a store.

@@ -13,7 +13,7 @@
 //! **Invariant:** what it takes is bounded: so many sites, counters of each, and minutes in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -28,7 +28,7 @@ use crate::model::time::{Stopwatch, Time};
 use crate::records::flags;
 use crate::store::gather::Gathers;
 use crate::store::sqlite::Doing;
-use crate::store::{Repository, Transaction, View};
+use crate::store::{Repository, Transaction, View, locked};
 
 /// The seconds of a stretch that a row stands for: all time before, a minute, an hour.
 const BEFORE: i64 = 0;
@@ -213,7 +213,7 @@ type Rows = BTreeMap<(i64, String), Rollup>;
 
 impl Gathering {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

@@ -78,8 +78,7 @@ use lanes::Lanes;
 use note::Note;
 use pool::Readers;
 use schema::Location;
-pub(crate) use shared::Shared;
-use shared::locked;
+pub(crate) use shared::{Shared, locked};
 use sqlite::Doing;
 use writer::Queue;
 

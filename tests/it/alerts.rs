@@ -24,7 +24,7 @@ use tintype::{Error, Repository, Time, What};
 
 use crate::support::noise;
 use crate::support::promtool::program;
-use crate::support::values::{Shared, Still};
+use crate::support::values::{Shared, still};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -252,15 +252,6 @@ fn ids_are_the_fingerprints_of_prometheus() {
 }
 
 // In a store
-
-/// A store in a file, on a clock that stands until it is told to pass.
-fn still() -> (tempfile::TempDir, Arc<Still>, Repository) {
-    let clock = Arc::new(Still::at("2026-11-22T12:00:30Z"));
-    let folder = tempfile::TempDir::new().unwrap();
-    let path = folder.path().join("tintype.db");
-    let repo = Repository::builder().clock(Shared(clock.clone())).init(path).unwrap();
-    (folder, clock, repo)
-}
 
 fn rule(name: &str) -> Rule {
     shipped_rules().into_iter().find(|rule| rule.name == name).unwrap()

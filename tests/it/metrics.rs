@@ -16,18 +16,9 @@ use tintype::{CaptureConfig, Context, Draft, Error, Recorder, Repository, Status
 use crate::support::full::full_store;
 use crate::support::promtool::promtool;
 use crate::support::script::Script;
-use crate::support::values::{Shared, Still, context};
+use crate::support::values::{Shared, Still, context, still};
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A store in a file, on a clock that stands until it is told to pass.
-fn still() -> (tempfile::TempDir, Arc<Still>, Repository) {
-    let clock = Arc::new(Still::at("2026-11-22T12:00:30Z"));
-    let folder = tempfile::TempDir::new().unwrap();
-    let path = folder.path().join("tintype.db");
-    let repo = Repository::builder().clock(Shared(clock.clone())).init(path).unwrap();
-    (folder, clock, repo)
-}
 
 /// Another handle of the same file, on the same clock.
 fn another(repo: &Repository, clock: &Arc<Still>) -> Repository {

@@ -13,7 +13,7 @@ use crate::model::alert::Rule;
 use crate::model::metric::Thinning;
 use crate::model::time::{Stopwatch, Time};
 use crate::records::metrics::Collector;
-use crate::store::Repository;
+use crate::store::{Repository, locked};
 
 /// How often rules are looked at unless told.
 const EVERY: Duration = Duration::from_secs(30);
@@ -147,7 +147,7 @@ impl Monitor {
     ///
     /// Fails where the system gives no thread.
     pub fn start(&self) -> Result<()> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = locked(&self.thread);
         if self.status().running {
             return Ok(());
         }
@@ -178,7 +178,7 @@ impl Monitor {
     /// Stops looking; waits until what is under way has ended, unless it is called by what listens.
     pub fn stop(&self) {
         self.inner.stop();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = locked(&self.thread).take();
         if let Some(thread) = thread
             && thread.thread().id() != thread::current().id()
             && thread.join().is_err()
@@ -201,7 +201,7 @@ impl Drop for Monitor {
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     fn stop(&self) {

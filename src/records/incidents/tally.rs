@@ -18,7 +18,7 @@ use crate::model::incident::{Incident, Suppression};
 use crate::model::time::Time;
 use crate::records::incidents::rows::{self, Counts, Gates, Head, Row};
 use crate::records::incidents::{Fingerprint, GROUPS_MAX, head, others};
-use crate::store::{Records, Repository, View};
+use crate::store::{Records, Repository, View, locked};
 
 /// How long what is only counted is held back.
 const HELD_MAX: Duration = Duration::from_secs(1);
@@ -306,7 +306,7 @@ impl Incidents {
     /// Sees to it that what was counted is written before long.
     fn write_soon(&self) -> Result<()> {
         let shared = &self.inner.shared;
-        let mut thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = locked(&self.inner.thread);
         if thread.is_none() {
             let writing = Arc::clone(shared);
             let spawned = std::thread::Builder::new()
@@ -376,7 +376,7 @@ impl State {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// The state in which the group and the gates of an incident are known, and its key.
@@ -518,7 +518,7 @@ impl Shared {
     /// must not wait for who waits for it.
     fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         let may_wait = !self.repo.is_writing_here();
-        may_wait.then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner))
+        may_wait.then(|| locked(&self.writing))
     }
 
     /// Writes what is waiting and makes another change, in one transaction. The change gives what it

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tintype::{Clock, Context, Tag, Time, Version};
+use tintype::{Clock, Context, Repository, Tag, Time, Version};
 
 /// A clock that stands until it is set.
 pub struct Still(Mutex<Time>);
@@ -58,4 +58,13 @@ pub fn document(n: usize) -> Vec<u8> {
         text += &format!("{{\"line\": {line}, \"value\": {value}}}\n");
     }
     text.into_bytes()
+}
+
+/// A store in a file, on a clock that stands until it is told to pass.
+pub fn still() -> (tempfile::TempDir, Arc<Still>, Repository) {
+    let clock = Arc::new(Still::at("2026-11-22T12:00:30Z"));
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("tintype.db");
+    let repo = Repository::builder().clock(Shared(clock.clone())).init(path).unwrap();
+    (folder, clock, repo)
 }
