@@ -102,6 +102,8 @@ pub struct ChromePage {
     frames: Seen,
     /// Whether the page was left hanging when it was last tried to bring it back to its senses.
     stuck: bool,
+    /// Whether a script of the page was stopped already.
+    hung: bool,
     tab: Option<Tab>,
 }
 
@@ -133,6 +135,7 @@ impl ChromePage {
             sessions: Sessions::default(),
             frames: Seen::default(),
             stuck: false,
+            hung: false,
             tab,
         }
     }
@@ -219,8 +222,8 @@ impl ChromePage {
     }
 
     /// Makes sure that the page answers. Where it does not, a dialog that is open is dismissed, a
-    /// script that runs for ever is stopped, and where it begins again the page's scripts are
-    /// switched off.
+    /// script that runs for ever is stopped, and where one was stopped before or it begins again, the
+    /// page's scripts are switched off.
     fn rouse(&mut self) -> Result<(), Fault> {
         let first = if self.stuck { RESCUE_MAX } else { HANG_AFTER };
         let Err(Fault::TimedOut { .. }) = self.probe(first)? else {
@@ -235,9 +238,12 @@ impl ChromePage {
                 return Ok(());
             }
         }
-        self.stop_script();
-        if self.probe(RESCUE_MAX)?.is_ok() {
-            return Ok(());
+        // What hangs again after that would do so in the middle of each part.
+        if !self.hung {
+            self.stop_script();
+            if self.probe(RESCUE_MAX)?.is_ok() {
+                return Ok(());
+            }
         }
         // In this order: a script that begins anew at once would not let the second one through.
         self.cdp.send(PAGE, "Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
@@ -263,6 +269,7 @@ impl ChromePage {
     }
 
     pub(super) fn stop_script(&mut self) {
+        self.hung = true;
         let stopped = self.cdp.call("Runtime.terminateExecution", json!({}), HANG_AFTER);
         let what = match stopped {
             Ok(_) => "a script that did not end was stopped".to_owned(),
