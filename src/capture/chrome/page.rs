@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::cdp::{Cdp, PAGE};
 use super::guard::Guard;
 use super::inbox::Call;
-use super::lock::lock;
 use super::parts::{self, Seen, Subject};
 use super::replay::{Head, Lines, Recorded, Replay};
 use super::running::Running;
@@ -22,6 +21,7 @@ use crate::format::har::{self, Backfill, Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
+use crate::store::locked;
 
 /// The longest that a call which the page itself need not answer may take.
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
@@ -212,7 +212,7 @@ impl ChromePage {
     /// What the browser said, where that is written down: [`ChromePage::replay`] reads it. It holds
     /// secrets.
     pub fn recording(&self) -> Option<String> {
-        self.recording.as_ref().map(|lines| lock(lines).clone())
+        self.recording.as_ref().map(|lines| locked(lines).clone())
     }
 
     /// This page, if it still answers.
