@@ -10,6 +10,7 @@ use crate::model::artifact::MEDIA_JSON;
 use crate::model::config::{FACTS, PagePart};
 use crate::model::id::Version;
 use crate::model::snapshot::{INCIDENT, Snapshot};
+use crate::model::time::Time;
 use crate::store::Repository;
 
 /// A snapshot with what is understood of its artifacts.
@@ -83,6 +84,19 @@ impl<'a> Subject<'a> {
         let told = told.into_iter().flatten().find(|url| !url.is_empty());
         let noted = self.snapshot().user_info.get("url").and_then(Value::as_str);
         told.or(noted).unwrap_or_default()
+    }
+
+    /// The artifacts whose names begin and end so, in the order of their names.
+    pub(super) fn named(&self, begin: &str, end: &str) -> Vec<&str> {
+        let names = self.snapshot().artifacts.iter().map(|artifact| artifact.name.as_str());
+        names.filter(|name| name.starts_with(begin) && name.ends_with(end)).collect()
+    }
+
+    /// When the page was asked for: the moment that times are told from.
+    pub(super) fn began_at(&self) -> Option<Time> {
+        let told = self.facts["navigated_at"].as_str().and_then(|time| time.parse().ok());
+        let asked = self.requests.iter().flatten().filter_map(|request| request.sent_at).min();
+        told.or(asked).or_else(|| self.messages.iter().filter_map(|message| message.at).min())
     }
 
     /// Whether it is of a page, rather than data.
