@@ -39,6 +39,10 @@ mod text;
 mod timeline;
 mod waterfall;
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
 use maud::{Markup, html};
 
 use self::history::History;
@@ -47,11 +51,11 @@ use self::picture::Pictures;
 use self::shell::{Document, Section};
 use self::subject::Subject;
 use self::text::{code, line, moment, plain};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::context::LEFT_OUT;
 use crate::model::id::Version;
 use crate::model::snapshot::Snapshot;
-use crate::store::Repository;
+use crate::store::{Repository, file};
 
 /// The most bytes of pictures that are put into a report, unless told.
 pub const PICTURE_BYTES_MAX: u64 = 24 * 1024 * 1024;
@@ -101,6 +105,30 @@ pub fn snapshot(repo: &Repository, version: &Version, options: &Options) -> Resu
         made_at: repo.now(),
     };
     Ok(document.page())
+}
+
+/// Writes a page into a file at `path`, whole or not at all, and gives its size in bytes. It is readable
+/// for its owner alone, as the store is.
+///
+/// Fails with `StoreExists` where something stands there; with `over` a file there is replaced, but
+/// not the store itself, and nothing that is no file: that fails with `Invalid`.
+pub fn write(repo: &Repository, page: &str, path: &Path, over: bool) -> Result<u64> {
+    let fill =
+        |file: &mut File| file.write_all(page.as_bytes()).map_err(|source| Error::io(path, source));
+    if !over {
+        return file::create(path, fill);
+    }
+    if let Ok(there) = path.metadata() {
+        let refuse = |why| Err(Error::invalid("file", path.display(), why));
+        if !there.is_file() {
+            return refuse("something stands there that is no file");
+        }
+        let same = path.canonicalize().ok().zip(repo.path().canonicalize().ok());
+        if same.is_some_and(|(path, store)| path == store) {
+            return refuse("it is the store");
+        }
+    }
+    file::replace(path, fill)
 }
 
 /// What a snapshot is called in a window's title.

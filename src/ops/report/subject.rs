@@ -99,12 +99,6 @@ impl<'a> Subject<'a> {
         told.or(asked).or_else(|| self.messages.iter().filter_map(|message| message.at).min())
     }
 
-    /// Whether it is of a page, rather than data.
-    pub(super) fn is_page(&self) -> bool {
-        let name_of = |part: &PagePart| self.snapshot().artifact(part.artifact_name()).is_some();
-        self.snapshot().artifact(FACTS).is_some() || PagePart::ALL.iter().any(name_of)
-    }
-
     /// The artifacts that are no part of a capture: data, and what others put in.
     pub(super) fn others(&self) -> Vec<String> {
         let is_part = |name: &str| {
