@@ -4,9 +4,11 @@
 pub mod browsers;
 #[cfg(feature = "chrome")]
 pub mod chromium;
+pub mod extension;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+pub mod nights;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
