@@ -144,12 +144,7 @@ fn an_artifact_is_named_by_its_hash_or_by_version_and_name() {
     for (sql, expected) in [
         (format!("SELECT tintype_text(({hash}))"), "first\nsecond\n\n"),
         (format!("SELECT tintype_text(({}))", hash.replace("hash", upper)), "first\nsecond\n\n"),
-        (
-            format!(
-                "SELECT tintype_text(unhexed) FROM (SELECT hash AS unhexed FROM blob WHERE id = 3)"
-            ),
-            "first\nsecond\n\n",
-        ),
+        ("SELECT tintype_text(hash) FROM blob WHERE id = 3".into(), "first\nsecond\n\n"),
         ("SELECT tintype_text('one/data')".into(), "first\nsecond\n\n"),
         ("SELECT hex(tintype_bytes('latest/data'))".into(), "FF00FE\n"),
         ("SELECT hex(tintype_bytes('latest:odd/tag/data'))".into(), "FF00FE\n"),

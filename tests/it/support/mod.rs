@@ -8,6 +8,7 @@ pub mod extension;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+#[cfg(feature = "cli")]
 pub mod nights;
 pub mod old;
 #[cfg(feature = "chrome")]

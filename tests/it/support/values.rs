@@ -22,6 +22,7 @@ impl Still {
     }
 
     /// Puts it at a time, on or back.
+    #[cfg(feature = "cli")]
     pub fn set(&self, text: &str) {
         *self.0.lock().unwrap() = text.parse().unwrap();
     }
