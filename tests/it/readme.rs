@@ -135,8 +135,8 @@ pub fn check(name: &str, text: &str, shell: &Shell, steps_min: usize, settle: fn
     assert!(steps.len() >= steps_min, "{name} has {} commands", steps.len());
     for step in steps {
         let printed = run(shell, &step);
-        let lines: Vec<_> = printed.lines().map(settle).collect();
-        // An empty line may stand before the next command.
+        // Empty lines may stand before the next command, and are not asked for.
+        let lines: Vec<_> = printed.trim_end().lines().map(settle).collect();
         let shown: Vec<_> = step.shown.iter().map(|line| settle(line)).collect();
         let end = shown.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
         assert!(
