@@ -180,7 +180,7 @@ SELECT
   CASE blob.codec WHEN 0 THEN 'raw' WHEN 1 THEN 'zstd' WHEN 2 THEN 'delta'
                   WHEN 3 THEN 'png' WHEN 4 THEN 'png delta' WHEN 5 THEN 'pieces' ELSE blob.codec END AS codec,
   blob.depth, -- at most so many deltas are applied to read it
-  blob_id
+  blob_id     -- the row of v_blob
 FROM artifact
 JOIN snapshot ON snapshot.id = snapshot_id
 JOIN name ON name.id = name_id
@@ -350,7 +350,7 @@ SELECT
     WHEN 7 THEN 'kept in ' || json_extract(detail, '$.place') || ': ' || coalesce(json_extract(detail, '$.keep'), 'as above it')
     WHEN 8 THEN 'saved from a damaged store, ' || json_extract(detail, '$.lost') || ' lost'
     WHEN 9 THEN json_extract(detail, '$.what') || coalesce(' ' || json_extract(detail, '$.flag'), '')
-                || ' by ' || json_extract(detail, '$.by') || coalesce(': ' || json_extract(detail, '$.why'), '')
+                || coalesce(' on ' || json_extract(detail, '$.site'), '') || ' by ' || json_extract(detail, '$.by') || coalesce(': ' || json_extract(detail, '$.why'), '')
     WHEN 10 THEN 'restored from ' || json_extract(detail, '$.from')
     END AS what,
   event.detail

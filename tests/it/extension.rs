@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tintype::format::diff::{Comparison, Form, compare};
-use tintype::ops::repack;
+use tintype::ops::{gc, repack};
 use tintype::{Draft, DraftArtifact, Query, Repository};
 
 use crate::repack::picture;
@@ -226,6 +227,57 @@ fn a_file_that_is_no_store_is_an_error() {
     let (_folder, path) = folder();
     let error = refused(&path, "SELECT tintype_text('latest/data')");
     assert!(error.contains("no such table: snapshot"), "{error}");
+}
+
+#[test]
+fn nothing_in_a_schema_may_lean_on_the_functions() {
+    let (_folder, path) = small();
+    for sql in [
+        "CREATE INDEX i ON name (tintype_text(text))",
+        "CREATE TABLE t (x TEXT, y TEXT AS (tintype_text(x)))",
+        "CREATE VIEW v AS SELECT tintype_text('one/data'); SELECT * FROM v",
+    ] {
+        let error = refused(&path, sql);
+        assert!(error.contains("tintype_text"), "{sql}: {error}");
+    }
+    // What the one who asks has made for himself may.
+    let view =
+        "CREATE TEMP VIEW v AS SELECT tintype_text('one/data') AS t; SELECT length(t) FROM v";
+    assert_eq!(told(&path, view), "13\n");
+}
+
+#[test]
+fn what_others_write_and_repack_meanwhile_changes_no_answer() {
+    let (_folder, path) = folder();
+    let repo = Repository::init(&path).unwrap();
+    let stored = |n: usize| {
+        repo.create(Draft::bytes(document(n)).version(version(&format!("v{n}")))).unwrap();
+    };
+    (0..8).for_each(stored);
+    let enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut rounds = 0;
+            while !enough.load(Ordering::Relaxed) || rounds == 0 {
+                let next = 8 + rounds * 2;
+                (next..next + 2).for_each(stored);
+                repo.forget(&version(&format!("v{next}"))).unwrap();
+                gc::run(&repo, &gc::Options::now(), &mut |_| {}).unwrap();
+                repack::run(&repo, &mut |_| {}).unwrap();
+                rounds += 1;
+            }
+        });
+        for _ in 0..6 {
+            let wrong =
+                "SELECT count(*), sum(length(tintype_bytes(hash)) <> bytes) FROM v_artifact";
+            let found = told(&path, wrong);
+            let (count, wrong) = found.trim().split_once('|').unwrap();
+            assert!(count.parse::<usize>().unwrap() >= 8 && wrong == "0", "{found}");
+        }
+        enough.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+    });
+    repo.close().unwrap();
 }
 
 #[test]

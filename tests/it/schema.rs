@@ -37,7 +37,7 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("12-incident.sql", 3116, "ec9b50a66db4aebcdb56dfdba13c9857b80a48b51ab6dfefc4dcbe4097029cd6"),
     ("13-metric.sql", 2415, "ce243bb6e546feda1b55d7b0a2644629fe2ef0c97a5b3165ccf9286301ad3def"),
     ("14-alert.sql", 2382, "9a522fe9fddbde0ef34d03498c2e0dbe07635ee1643168a41dd8fba30db4667d"),
-    ("15-view.sql", 17474, "67915cd59f2472a21ac8f43b22434451b0c8c803b0a47496bef113952d0aa53d"),
+    ("15-view.sql", 17557, "7fe4b599ca1b0438dc3a006a7f5886e686a304f07aad5fcb1344588d2fafa301"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {
