@@ -85,6 +85,9 @@
 //! and an event. The way up is a [`Snapshot`] and its content, and from two of them what differs
 //! (`ops`, `format`).
 //!
+//! The folder `extension` is a package of its own, for `sqlite3` to load: what decodes content here, as SQL
+//! functions there. `docs/sqlite.md` tells what the file says without any of this.
+//!
 //! # Features
 //!
 //! - `chrome`: capturing from Chromium. Most of a clean build's time is its protocol.

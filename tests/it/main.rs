@@ -1,9 +1,9 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`, `report_hostile`, `report_shown` and some
-//! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
-//! `locks` a C compiler, `metrics`, `alerts` and `cli_monitor` Prometheus's `promtool`; `make test`
-//! installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`,
+//! `report_hostile`, `report_shown` and some in `cli` want a Chromium, `readme`, `schema`, `concurrency`,
+//! `extension` and `sqlite_page` the programs `sqlite3` and `zstd`, `locks` a C compiler, `metrics`,
+//! `alerts` and `cli_monitor` Prometheus's `promtool`; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
@@ -47,6 +47,7 @@ mod crash;
 mod diff;
 mod entries;
 mod exchange;
+mod extension;
 mod faults;
 mod flag_capture;
 mod flag_eval;
@@ -104,9 +105,12 @@ mod scraper;
 mod secrets;
 mod seed;
 mod selector;
+#[cfg(feature = "cli")]
+mod sqlite_page;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;
 mod support;
 mod tidy;
 mod transfer;
+mod views;

@@ -574,7 +574,7 @@ fn check_lists(files: &[(&str, &str)], found: &mut Vec<Problem>) {
 fn the_house_is_tidy() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![("Cargo.toml".to_owned(), read(&root.join("Cargo.toml")))];
-    for folder in ["src", "tests", "benches", "migrations"] {
+    for folder in ["src", "tests", "benches", "migrations", "extension/src"] {
         gather(root, Path::new(folder), &mut files);
     }
     assert!(files.len() > 10, "only {} files found", files.len());

@@ -4,9 +4,12 @@
 pub mod browsers;
 #[cfg(feature = "chrome")]
 pub mod chromium;
+pub mod extension;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+#[cfg(feature = "cli")]
+pub mod nights;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
