@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 38] = [
+const HOMES: [(&str, &[&str]); 40] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -57,6 +57,8 @@ const HOMES: [(&str, &[&str]); 38] = [
     ("terminal_size", &["src/bin/"]),
     ("base64", &["src/capture/", "src/format/har/", "src/format/mhtml.rs"]),
     ("aho_corasick", &["src/capture/redact/"]),
+    ("html5ever", &["src/format/document.rs"]),
+    ("scraper", &["src/format/document.rs"]),
     ("html5gum", &["src/capture/redact/", "src/capture/structure.rs"]),
     ("regex_automata", &["src/capture/redact/"]),
     ("env_logger", &["src/bin/"]),
