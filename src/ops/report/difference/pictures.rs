@@ -21,7 +21,7 @@ pub(super) fn compared(id: &str, name: &str, diff: &ImageDiff, (first, second): 
     let name = plain(name);
     let width = diff.before.width.max(diff.after.width).max(1);
     let height = diff.before.height.max(diff.after.height).max(1);
-    let share = |part: u32| f64::from(part) / f64::from(width) * 100.0;
+    let share = |part: u32| format!("{:.4}", f64::from(part) / f64::from(width) * 100.0);
     html! {
         div.compare #(id) data-compare data-mode="side" {
             div.ways hidden {
@@ -43,16 +43,20 @@ pub(super) fn compared(id: &str, name: &str, diff: &ImageDiff, (first, second): 
             div.stage tabindex="0" role="region" aria-label={ "Pictures of " (name) } {
                 figure.first {
                     figcaption { "Before · " (diff.before.width) "×" (diff.before.height) }
-                    div.shot style={ "width:" (share(diff.before.width)) "%" } {
-                        (first.img(&format!("{name} before")))
+                    div.canvas {
+                        div.shot style={ "width:" (share(diff.before.width)) "%" } {
+                            (first.img(&format!("{name} before")))
+                        }
                     }
                 }
                 figure.second {
                     figcaption { "After · " (diff.after.width) "×" (diff.after.height) }
-                    div.shot style={ "width:" (share(diff.after.width)) "%" } {
-                        (second.img(&format!("{name} after")))
+                    div.canvas {
+                        div.shot style={ "width:" (share(diff.after.width)) "%" } {
+                            (second.img(&format!("{name} after")))
+                        }
+                        (areas(id, diff, width, height))
                     }
-                    (areas(id, diff, width, height))
                 }
             }
             (list(id, diff))

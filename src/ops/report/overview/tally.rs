@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::codec::histogram::Histogram;
 use crate::error::Result;
-use crate::model::context::{Context, Pattern};
+use crate::model::context::Context;
 use crate::model::id::Version;
 use crate::model::query::Query;
 use crate::model::snapshot::{INCIDENT, Snapshot, Status};
@@ -420,11 +420,4 @@ fn failure(snapshot: &Snapshot) -> Failure {
         incident: incident.map(|_| clipped(kind.unwrap_or("incident"))),
         said: clipped(snapshot.description.as_deref().unwrap_or_default()),
     }
-}
-
-/// The contexts of a site and a module.
-pub(super) fn pattern_of(place: &Place) -> Option<Pattern> {
-    let context = Context::from_parts([Some(place.site.clone()), Some(place.module.clone()), None, None, None]);
-    let context = context.ok()?.to_string();
-    context.parse().ok()
 }

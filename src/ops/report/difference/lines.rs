@@ -29,8 +29,15 @@ pub(super) struct Shown {
     pub body: Markup,
 }
 
-/// Compares two texts by their lines, markup by its tags too.
-pub(super) fn compared(label: &str, before: &str, after: &str, is_markup: bool) -> Shown {
+/// Compares two texts by their lines, markup by its tags too. Lines are numbered, and the pieces of
+/// markup are not.
+pub(super) fn compared(
+    label: &str,
+    before: &str,
+    after: &str,
+    is_markup: bool,
+    room: &mut Room,
+) -> Shown {
     let cut = if is_markup { hunks::markup } else { hunks::lines };
     let (old, new) = (cut(before), cut(after));
     let stretches = hunks::stretches(&old, &new);
@@ -41,7 +48,7 @@ pub(super) fn compared(label: &str, before: &str, after: &str, is_markup: bool) 
             added_count += added.len();
         }
     }
-    let mut room = Room { changed: CHANGED_LINES_MAX, folded: FOLDED_LINES_MAX, bytes: SHOWN_BYTES_MAX };
+    room.is_numbered = !is_markup;
     let last = stretches.len().saturating_sub(1);
     let shown: Vec<Markup> = stretches
         .iter()
@@ -50,16 +57,20 @@ pub(super) fn compared(label: &str, before: &str, after: &str, is_markup: bool) 
             Stretch::Same { after, lines, .. } => {
                 let head = if at == 0 { 0 } else { CONTEXT_LINES };
                 let tail = if at == last { 0 } else { CONTEXT_LINES };
-                same(lines, *after, head, tail, &mut room)
+                same(lines, *after, head, tail, room)
             }
-            Stretch::Changed { before, after, gone, added } => html! {
-                @for (at, line) in gone.iter().take(room.take_lines(gone.len())).enumerate() {
-                    del data-n=(before + at + 1) { (marked(line, &mut room)) }
+            Stretch::Changed { before, after, gone, added } => {
+                let gone = &gone[..room.take_lines(gone.len())];
+                let added = &added[..room.take_lines(added.len())];
+                html! {
+                    @for (at, line) in gone.iter().enumerate() {
+                        del data-n=[room.number(before + at)] { (marked(line, room)) }
+                    }
+                    @for (at, line) in added.iter().enumerate() {
+                        ins data-n=[room.number(after + at)] { (marked(line, room)) }
+                    }
                 }
-                @for (at, line) in added.iter().take(room.take_lines(added.len())).enumerate() {
-                    ins data-n=(after + at + 1) { (marked(line, &mut room)) }
-                }
-            },
+            }
         })
         .collect();
     let body = html! {
@@ -74,13 +85,36 @@ pub(super) fn compared(label: &str, before: &str, after: &str, is_markup: bool) 
 }
 
 /// What may still be shown.
-struct Room {
+pub(super) struct Room {
     changed: usize,
     folded: usize,
     bytes: usize,
+    taken: usize,
+    is_numbered: bool,
 }
 
 impl Room {
+    /// Room for one text, of at most so many bytes.
+    pub(super) fn of(bytes: usize) -> Self {
+        Room {
+            changed: CHANGED_LINES_MAX,
+            folded: FOLDED_LINES_MAX,
+            bytes: bytes.min(SHOWN_BYTES_MAX),
+            taken: 0,
+            is_numbered: true,
+        }
+    }
+
+    /// The bytes that were shown.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// The number of a line that so many come before, where lines have numbers.
+    fn number(&self, before: usize) -> Option<usize> {
+        self.is_numbered.then_some(before + 1)
+    }
+
     /// How many of so many changed lines are shown.
     fn take_lines(&mut self, wanted: usize) -> usize {
         let taken = if self.bytes == 0 { 0 } else { wanted.min(self.changed) };
@@ -92,6 +126,7 @@ impl Room {
     fn take<'t>(&mut self, text: &'t str) -> (&'t str, bool) {
         let end = text.floor_char_boundary(text.len().min(LINE_BYTES_MAX).min(self.bytes));
         self.bytes = if end < text.len().min(LINE_BYTES_MAX) { 0 } else { self.bytes - end };
+        self.taken += end;
         (&text[..end], end < text.len())
     }
 }
@@ -104,12 +139,15 @@ fn same(lines: &[&str], number_before: usize, head: usize, tail: usize, room: &m
     }
     let (first, rest) = lines.split_at(head);
     let (folded, last) = rest.split_at(hidden);
-    let words = format!("{} unchanged lines", number(hidden as u64));
+    let unit = if room.is_numbered { "lines" } else { "pieces" };
+    let words = format!("{} unchanged {unit}", number(hidden as u64));
     let keep = hidden <= FOLD_LINES_MAX.min(room.folded) && room.bytes > 0;
+    if keep {
+        room.folded -= hidden;
+    }
     html! {
         @for (at, line) in first.iter().enumerate() { (plain_line(line, number_before + at, room)) }
         @if keep {
-            @let _ = { room.folded -= hidden };
             details.same { summary { (words) }
                 @for (at, line) in folded.iter().enumerate() {
                     (plain_line(line, number_before + head + at, room))
@@ -126,7 +164,7 @@ fn same(lines: &[&str], number_before: usize, head: usize, tail: usize, room: &m
 
 fn plain_line(line: &str, number_before: usize, room: &mut Room) -> Markup {
     let (shown, is_cut) = room.take(without_end(line));
-    html! { span.l data-n=(number_before + 1) { (written_out(shown, &['\t'])) @if is_cut { "…" } } }
+    html! { span.l data-n=[room.number(number_before)] { (written_out(shown, &['\t'])) @if is_cut { "…" } } }
 }
 
 /// A changed line with what differs in it marked.
