@@ -232,10 +232,11 @@ pub(super) struct Tally {
 /// Counts the snapshots of a window; nothing where there is none.
 pub(super) fn count(repo: &Repository, window: &Window) -> Result<Option<Tally>> {
     repo.read(|view| {
-        let one = |query: Query| Ok(view.find(&query.limit(1))?.into_iter().next());
-        let first: Option<Snapshot> = one(query(window).oldest_first())?;
-        let last: Option<Snapshot> = one(query(window))?;
-        let (Some(first), Some(last)) = (first, last) else { return crate::error::Result::Ok(None) };
+        let one = |query: Query| -> Result<Option<Snapshot>> {
+            Ok(view.find(&query.limit(1))?.into_iter().next())
+        };
+        let first = one(query(window).oldest_first())?;
+        let (Some(first), Some(last)) = (first, one(query(window))?) else { return Ok(None) };
         let taken = (first.created_at, last.created_at);
         let mut book = Book::new(taken);
         book.enter_all(view, window)?;
