@@ -79,9 +79,8 @@ fn ledger_line<'s>(subject: &'s Subject<'_>) -> &'s Value {
 }
 
 fn steps(subject: &Subject<'_>) -> Vec<(String, u64)> {
-    let step = |step: &Value| {
-        Some((step["selector"].as_str()?.to_owned(), step["matched"].as_u64()?))
-    };
+    let step =
+        |step: &Value| Some((step["selector"].as_str()?.to_owned(), step["matched"].as_u64()?));
     let path = ledger_line(subject)["detail"]["path"].as_array();
     path.into_iter().flatten().take(40).filter_map(step).collect()
 }

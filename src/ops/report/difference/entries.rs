@@ -47,7 +47,9 @@ pub(super) fn console(diff: &ConsoleDiff) -> (String, Markup) {
         let (kind, message, before, after) = match change {
             MessageChange::Added { message, after } => ("new", message, 0, *after),
             MessageChange::Gone { message, before } => ("gone", message, *before, 0),
-            MessageChange::Changed { message, before, after } => ("changed", message, *before, *after),
+            MessageChange::Changed { message, before, after } => {
+                ("changed", message, *before, *after)
+            }
         };
         Row::of(vec![
             said(message),
@@ -70,7 +72,10 @@ fn shown<C>(
     let EntriesDiff { before, after, added, gone, changed, .. } = diff;
     if diff.equal {
         let words = format!("the same {}", count(*after, thing));
-        return (words.clone(), html! { p { "Both have " (words) "; times and order don't count." } });
+        return (
+            words.clone(),
+            html! { p { "Both have " (words) "; times and order don't count." } },
+        );
     }
     let words = format!(
         "{} new, {} gone, {} changed, of {} and {}",

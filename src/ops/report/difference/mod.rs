@@ -80,7 +80,8 @@ pub fn difference(
 
 /// What the two are of: the page's title or address where it is one page, else where they belong.
 fn heading(sides: &Sides<'_>) -> Markup {
-    let title = |subject: &Subject<'_>| subject.facts["title"].as_str().unwrap_or_default().to_owned();
+    let title =
+        |subject: &Subject<'_>| subject.facts["title"].as_str().unwrap_or_default().to_owned();
     let titles = [title(&sides.before), title(&sides.after)];
     let place = sides.after.snapshot().context.to_string();
     match titles {

@@ -84,8 +84,7 @@ pub(super) fn compared(
         data: Shelf::default(),
         left_out: 0,
     };
-    let mut pairs: Vec<Two<'_>> =
-        compare::pair_up(sides.before.snapshot(), sides.after.snapshot());
+    let mut pairs: Vec<Two<'_>> = compare::pair_up(sides.before.snapshot(), sides.after.snapshot());
     pairs.retain(|both| only.is_none_or(|only| name_of(*both) == only.as_str()));
     pairs.sort_by_key(|both| (rank(name_of(*both)), name_of(*both).to_owned()));
     for both in pairs {
@@ -101,7 +100,8 @@ fn name_of<'s>((before, after): Two<'s>) -> &'s str {
 
 /// Where an artifact stands among others: what people look at first comes first.
 fn rank(name: &str) -> usize {
-    let first = [PagePart::FullPng, PagePart::ViewPng, PagePart::ElementPng].map(PagePart::artifact_name);
+    let first =
+        [PagePart::FullPng, PagePart::ViewPng, PagePart::ElementPng].map(PagePart::artifact_name);
     let texts = TEXTS.map(|(part, _)| part.artifact_name());
     let last = [FACTS, PagePart::Mhtml.artifact_name(), PagePart::Pdf.artifact_name()];
     let place = |names: &[&str]| names.iter().position(|known| *known == name);
@@ -180,12 +180,17 @@ impl Book<'_> {
             return self.text(name, (left, right));
         }
         let (before, after) = (self.sides.before.snapshot(), self.sides.after.snapshot());
-        let found =
-            compare::contents(self.repo, (&before.version, left), (&after.version, right), |form| form)?;
+        let found = compare::contents(
+            self.repo,
+            (&before.version, left),
+            (&after.version, right),
+            |form| form,
+        )?;
         match found {
             Comparison::Image(diff) => self.picture(name, (left, right), &diff),
             Comparison::Requests(diff) => {
-                let (words, shown) = entries::requests(&diff, network::origin(self.sides.after.url()));
+                let (words, shown) =
+                    entries::requests(&diff, network::origin(self.sides.after.url()));
                 self.told.glance.push(Glance {
                     section: "requests",
                     title: "Requests",
@@ -232,9 +237,13 @@ impl Book<'_> {
         if one.hash.is_none() {
             return Ok("on neither side".to_owned());
         }
-        let glance = |section, title| Glance { section, title, words: "the same".into(), differs: false };
+        let glance =
+            |section, title| Glance { section, title, words: "the same".into(), differs: false };
         match form {
-            Form::Image if self.pictures.shown.is_empty() && name != PagePart::ElementPng.artifact_name() => {
+            Form::Image
+                if self.pictures.shown.is_empty()
+                    && name != PagePart::ElementPng.artifact_name() =>
+            {
                 if let Some(picture) = self.picture_of(&self.sides.after, one)? {
                     self.pictures.shown.push(html! {
                         h3 { (code(name)) }
@@ -255,7 +264,13 @@ impl Book<'_> {
     }
 
     /// What only one of them holds.
-    fn alone(&mut self, name: &str, form: Form, both: Two<'_>, standing: Standing) -> Result<String> {
+    fn alone(
+        &mut self,
+        name: &str,
+        form: Form,
+        both: Two<'_>,
+        standing: Standing,
+    ) -> Result<String> {
         let (subject, artifact, word) = match (standing, both) {
             (Standing::Removed, (Some(left), _)) => (&self.sides.before, left, "Gone: only before"),
             (Standing::Added, (_, Some(right))) => (&self.sides.after, right, "New: only after"),
@@ -291,7 +306,11 @@ impl Book<'_> {
     }
 
     /// A picture that may still be shown.
-    fn picture_of(&mut self, subject: &Subject<'_>, artifact: &Artifact) -> Result<Option<Picture>> {
+    fn picture_of(
+        &mut self,
+        subject: &Subject<'_>,
+        artifact: &Artifact,
+    ) -> Result<Option<Picture>> {
         if artifact.bytes > self.picture_bytes {
             return Ok(None);
         }
@@ -303,7 +322,12 @@ impl Book<'_> {
         Ok(picture)
     }
 
-    fn picture(&mut self, name: &str, (left, right): (&Artifact, &Artifact), diff: &ImageDiff) -> Result<String> {
+    fn picture(
+        &mut self,
+        name: &str,
+        (left, right): (&Artifact, &Artifact),
+        diff: &ImageDiff,
+    ) -> Result<String> {
         let words = match diff.equal {
             true => "the same pixels".to_owned(),
             false => format!("{} of the pixels", pictures::share(diff.share)),
@@ -354,13 +378,16 @@ impl Book<'_> {
         let (Some(old), Some(new)) = (before.content(), after.content()) else {
             return Ok(before.lack().or(after.lack()).unwrap_or_default());
         };
-        let is_text = std::str::from_utf8(&old.bytes).is_ok() && std::str::from_utf8(&new.bytes).is_ok();
+        let is_text =
+            std::str::from_utf8(&old.bytes).is_ok() && std::str::from_utf8(&new.bytes).is_ok();
         if !is_text && !left.media_type.starts_with("text/") {
             return Ok("other bytes, which are no text".to_owned());
         }
         let (old, new) = (old.text(), new.text());
         let is_markup = [left, right].iter().all(|one| {
-            one.media_type.contains("html") || one.media_type.contains("xml") || one.media_type.contains("svg")
+            one.media_type.contains("html")
+                || one.media_type.contains("xml")
+                || one.media_type.contains("svg")
         });
         let mut room = Room::of(self.text_bytes);
         let label = format!("What differs in {name}");
@@ -369,11 +396,9 @@ impl Book<'_> {
         let words = match (shown.added, shown.gone) {
             // Bytes that are no text are shown alike.
             (0, 0) => "other bytes, which look the same".to_owned(),
-            (added, gone) => format!(
-                "{} new, {} gone",
-                count(added as u64, unit),
-                number(gone as u64)
-            ),
+            (added, gone) => {
+                format!("{} new, {} gone", count(added as u64, unit), number(gone as u64))
+            }
         };
         if is_for_people(name) {
             self.text_words.push(format!("{name}: {words}"));
@@ -419,7 +444,8 @@ impl Book<'_> {
                 differs: data.differs,
             });
         }
-        let differing = told.rows.iter().filter(|row| row.standing != Standing::Same).count() as u64;
+        let differing =
+            told.rows.iter().filter(|row| row.standing != Standing::Same).count() as u64;
         let damaged = told.rows.iter().filter(|row| row.words.is_err()).count() as u64;
         glance.push(Glance {
             section: "artifacts",

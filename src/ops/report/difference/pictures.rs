@@ -13,11 +13,20 @@ use super::super::text::{count, number, plain};
 use crate::format::image::{Area, ImageDiff};
 
 /// The ways to look at two pictures: the word for the style, and the name.
-const WAYS: [(&str, &str); 4] =
-    [("side", "Side by side"), ("mix", "Overlaid"), ("swipe", "Swiped"), ("areas", "Changed areas")];
+const WAYS: [(&str, &str); 4] = [
+    ("side", "Side by side"),
+    ("mix", "Overlaid"),
+    ("swipe", "Swiped"),
+    ("areas", "Changed areas"),
+];
 
 /// Shows two pictures. `id` is that of nothing else in the document, `name` is the artifact's.
-pub(super) fn compared(id: &str, name: &str, diff: &ImageDiff, (first, second): (&Picture, &Picture)) -> Markup {
+pub(super) fn compared(
+    id: &str,
+    name: &str,
+    diff: &ImageDiff,
+    (first, second): (&Picture, &Picture),
+) -> Markup {
     let name = plain(name);
     let width = diff.before.width.max(diff.after.width).max(1);
     let height = diff.before.height.max(diff.after.height).max(1);
@@ -84,7 +93,8 @@ fn areas(id: &str, diff: &ImageDiff, width: u32, height: u32) -> Markup {
     let mut rest = format!("M0 0H{width}V{height}H0Z");
     for area in &diff.areas {
         // Writing to a String can't fail.
-        let _ = write!(rest, "M{} {}h{}v{}h-{}Z", area.x, area.y, area.width, area.height, area.width);
+        let _ =
+            write!(rest, "M{} {}h{}v{}h-{}Z", area.x, area.y, area.width, area.height, area.width);
     }
     let label = (width / 48).max(12);
     html! {
@@ -106,9 +116,8 @@ fn areas(id: &str, diff: &ImageDiff, width: u32, height: u32) -> Markup {
 
 /// The areas in words, each a link to where it is drawn.
 fn list(id: &str, diff: &ImageDiff) -> Markup {
-    let words = |area: &Area| {
-        format!("{}×{} px at {}, {}", area.width, area.height, area.x, area.y)
-    };
+    let words =
+        |area: &Area| format!("{}×{} px at {}, {}", area.width, area.height, area.x, area.y);
     html! {
         p.sum {
             @if diff.equal {

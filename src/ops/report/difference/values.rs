@@ -35,12 +35,8 @@ pub(super) fn document(name: &str, diff: &JsonDiff, is_aside: bool) -> Markup {
 }
 
 fn changes(caption: &str, changes: &[Change]) -> Markup {
-    let columns = [
-        Column::wide("Where"),
-        Column::text("How"),
-        Column::wide("Before"),
-        Column::wide("After"),
-    ];
+    let columns =
+        [Column::wide("Where"), Column::text("How"), Column::wide("Before"), Column::wide("After")];
     let none = || html! { span.soft { "–" } };
     let row = |change: &Change| {
         let (path, kind, before, after) = match change {
@@ -48,7 +44,11 @@ fn changes(caption: &str, changes: &[Change]) -> Markup {
             Change::Removed { path, before } => (path, "gone", told(before), none()),
             Change::Changed { path, before, after } => (path, "changed", told(before), told(after)),
         };
-        let path = if path.is_empty() { html! { "the whole document" } } else { code(path) };
+        let path = if path.is_empty() {
+            html! { "the whole document" }
+        } else {
+            code(path)
+        };
         Row::of(vec![path, mark(kind), before, after])
     };
     html! {
@@ -62,8 +62,13 @@ fn changes(caption: &str, changes: &[Change]) -> Markup {
 /// What is known about two snapshots and differs.
 pub(super) fn fields(fields: &[Field]) -> Markup {
     let columns = [Column::text("What"), Column::wide("Before"), Column::wide("After")];
-    let row = |field: &Field| Row::of(vec![code(&field.name), told(&field.before), told(&field.after)]);
-    table("What is known about them and differs", &columns, fields.iter().take(CHANGES_MAX).map(row))
+    let row =
+        |field: &Field| Row::of(vec![code(&field.name), told(&field.before), told(&field.after)]);
+    table(
+        "What is known about them and differs",
+        &columns,
+        fields.iter().take(CHANGES_MAX).map(row),
+    )
 }
 
 /// A value as JSON, as much of it as fits.

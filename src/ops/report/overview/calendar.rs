@@ -67,7 +67,8 @@ fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
     let columns = tally.columns.count;
     let cell = (CELLS_PX / columns.max(1)).clamp(CELL_PX[0], CELL_PX[1]);
     let (width, height) = (NAME_PX + columns * cell + 4, HEAD_PX + rows.len() * ROW_PX);
-    let most = rows.iter().flat_map(|(_, cells)| cells.iter()).map(|cell| cell.all).max().unwrap_or(1);
+    let most =
+        rows.iter().flat_map(|(_, cells)| cells.iter()).map(|cell| cell.all).max().unwrap_or(1);
     let every = LABEL_PX.div_ceil(cell);
     let tall = (ROW_PX - GAP_PX) as f64;
     html! {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::parts::{facts, notice, Tone};
+use super::super::parts::{Tone, facts, notice};
 use super::super::text::{count, millis, number, size};
 use super::tally::{CONTENTS_MAX, Tally};
 
@@ -24,7 +24,7 @@ pub(super) fn sizes(tally: &Tally) -> Markup {
             p { "They hold no content." }
         } @else {
             figure {
-                div.bar aria-hidden="true" {
+                div.split aria-hidden="true" {
                     @for (class, _, bytes) in kinds {
                         @if bytes > 0 { i class=(class) style={ "width:" (format!("{:.3}", share(bytes))) "%" } {} }
                     }

@@ -55,9 +55,17 @@ pub fn overview(repo: &Repository, window: &Window) -> Result<String> {
     let mut sections = Vec::new();
     if let Some(tally) = &tally {
         sections.push(Section::new("time", "Over time", calendar::body(tally)));
-        sections.push(Section::new("failures", "Newest failures", trouble::failures(tally, window)));
+        sections.push(Section::new(
+            "failures",
+            "Newest failures",
+            trouble::failures(tally, window),
+        ));
     }
-    sections.push(Section::new("alerts", "Open alerts", trouble::alerts(&alerts, ALERTS_SHOWN_MAX)));
+    sections.push(Section::new(
+        "alerts",
+        "Open alerts",
+        trouble::alerts(&alerts, ALERTS_SHOWN_MAX),
+    ));
     let shown = trouble::groups(&groups, GROUPS_SHOWN_MAX);
     sections.push(Section::new("incidents", "Incidents by kind", shown));
     if let Some(tally) = &tally {
@@ -66,7 +74,8 @@ pub fn overview(repo: &Repository, window: &Window) -> Result<String> {
         sections.push(Section::new("durations", "Durations", costs::durations(tally)));
     }
     let open = alerts.as_ref().map_or(0, Vec::len) as u64;
-    sections.insert(0, Section::new("summary", "At a glance", summary(tally.as_ref(), open, window)));
+    sections
+        .insert(0, Section::new("summary", "At a glance", summary(tally.as_ref(), open, window)));
     let document = Document {
         title: format!("{} · overview · Tintype", plain(&wanted(window))),
         kind: "Overview",
@@ -96,8 +105,10 @@ fn wanted(window: &Window) -> String {
 }
 
 fn lead(window: &Window, tally: Option<&Tally>) -> Markup {
-    let end = |time: Option<Time>, word: &'static str| html! {
-        @if let Some(time) = time { span { (word) " " (moment(time)) " UTC" } }
+    let end = |time: Option<Time>, word: &'static str| {
+        html! {
+            @if let Some(time) = time { span { (word) " " (moment(time)) " UTC" } }
+        }
     };
     html! {
         div.lead {
@@ -112,13 +123,16 @@ fn lead(window: &Window, tally: Option<&Tally>) -> Markup {
 
 fn summary(tally: Option<&Tally>, open_alerts: u64, window: &Window) -> Markup {
     let Some(tally) = tally else {
-        return notice(Tone::Warn, html! {
-            p.big { "There is no snapshot here." }
-            p {
-                "What there is: " (command(&["tintype", "list"]))
-                @if window.since.is_some() || window.until.is_some() { " · the window may be too narrow." }
-            }
-        });
+        return notice(
+            Tone::Warn,
+            html! {
+                p.big { "There is no snapshot here." }
+                p {
+                    "What there is: " (command(&["tintype", "list"]))
+                    @if window.since.is_some() || window.until.is_some() { " · the window may be too narrow." }
+                }
+            },
+        );
     };
     let count_of = &tally.count;
     let figure = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
@@ -177,7 +191,9 @@ fn places(tally: &Tally) -> Markup {
             html! { (number(place.count.partial)) },
             moment(place.last_at),
             match &place.last_good {
-                Some((version, at)) => html! { (code(version.as_str())) " " span.soft { (moment(*at)) } },
+                Some((version, at)) => {
+                    html! { (code(version.as_str())) " " span.soft { (moment(*at)) } }
+                }
                 None if is_many => html! { "–" },
                 None => badge(Tone::Bad, "none"),
             },
@@ -187,7 +203,11 @@ fn places(tally: &Tally) -> Markup {
                 timed => html! { (millis(sum / timed as f64)) },
             },
         ]);
-        if place.count.failed > 0 && place.last_good.is_none() && !is_many { row.toned(Tone::Bad) } else { row }
+        if place.count.failed > 0 && place.last_good.is_none() && !is_many {
+            row.toned(Tone::Bad)
+        } else {
+            row
+        }
     };
     let mut rows: Vec<Row> = shown.iter().map(|place| row(name(place), place, false)).collect();
     let others: Vec<Place> = rest.iter().map(|place| (*place).clone()).collect();

@@ -57,7 +57,10 @@ pub(super) fn failures(tally: &Tally, window: &Window) -> Markup {
 }
 
 /// Alerts that are open, the worst first.
-pub(super) fn alerts(open: &std::result::Result<Vec<Alert>, Corruption>, shown_max: usize) -> Markup {
+pub(super) fn alerts(
+    open: &std::result::Result<Vec<Alert>, Corruption>,
+    shown_max: usize,
+) -> Markup {
     let open = match open {
         Ok(open) => open,
         Err(damage) => return damaged("Alerts", damage),
@@ -104,7 +107,10 @@ pub(super) fn alerts(open: &std::result::Result<Vec<Alert>, Corruption>, shown_m
 }
 
 /// Incidents by what they have in common, those that were met last first.
-pub(super) fn groups(groups: &std::result::Result<Vec<Group>, Corruption>, shown_max: usize) -> Markup {
+pub(super) fn groups(
+    groups: &std::result::Result<Vec<Group>, Corruption>,
+    shown_max: usize,
+) -> Markup {
     let groups = match groups {
         Ok(groups) => groups,
         Err(damage) => return damaged("Incidents", damage),
@@ -132,7 +138,9 @@ pub(super) fn groups(groups: &std::result::Result<Vec<Group>, Corruption>, shown
             moment(group.first_at),
             moment(group.last_at),
             match &group.last_version {
-                Some(version) => command(&["tintype", "report", version.as_str(), "-o", "report.html"]),
+                Some(version) => {
+                    command(&["tintype", "report", version.as_str(), "-o", "report.html"])
+                }
                 None => html! { span.soft { "none was captured" } },
             },
         ])
