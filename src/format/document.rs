@@ -138,11 +138,15 @@ impl Document {
 
     /// What a selector finds, in the order of the document; nothing where it finds nothing.
     pub fn find(&self, query: &Query) -> Option<Found> {
-        let root = self.root()?;
-        let own = query.0.matches(&root).then_some(root);
-        let mut all = own.into_iter().chain(root.select(&query.0)).filter(|found| !is_inert(found));
+        let mut all = self.matches(self.root()?, query);
         let first = all.next()?;
         Some(Found { count: 1 + all.count(), first: Element::of(&first) })
+    }
+
+    /// The elements that a selector finds, in the order of the document, at most so many.
+    pub fn find_all(&self, query: &Query, count_max: usize) -> Vec<Element> {
+        let Some(root) = self.root() else { return Vec::new() };
+        self.matches(root, query).take(count_max).map(|found| Element::of(&found)).collect()
     }
 
     /// The elements that resemble one of another document most, the best first, with how much from 0
@@ -166,6 +170,15 @@ impl Document {
             }
         }
         best.into_iter().map(|(score, element)| (score, Element::of(&element))).collect()
+    }
+
+    fn matches<'d>(
+        &'d self,
+        root: ElementRef<'d>,
+        query: &'d Query,
+    ) -> impl Iterator<Item = ElementRef<'d>> {
+        let own = query.0.matches(&root).then_some(root);
+        own.into_iter().chain(root.select(&query.0)).filter(|found| !is_inert(found))
     }
 
     fn root(&self) -> Option<ElementRef<'_>> {

@@ -36,6 +36,8 @@ mod cli_lifecycle;
 #[cfg(feature = "cli")]
 mod cli_monitor;
 #[cfg(feature = "cli")]
+mod cli_report_compare;
+#[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
 #[cfg(all(unix, feature = "cli"))]
@@ -89,6 +91,8 @@ mod recorder;
 mod redact;
 mod repack;
 mod repair;
+mod report_compare;
+mod report_overview;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;

@@ -1,3 +1,5 @@
+// The newest is at the right.
+for (const chart of document.querySelectorAll('.heat')) chart.scrollLeft = chart.scrollWidth;
 // Two pictures of one thing, in one of several ways.
 for (const box of document.querySelectorAll('[data-compare]')) {
   const ways = box.querySelector('.ways');

@@ -8,7 +8,9 @@
 //! shell     the document: policy, style, script, header, navigation     text     texts and numbers
 //! parts     badges, notices, facts, tables, tabs, commands              frame    stored HTML
 //! evidence  artifacts, each read for itself                             picture  pictures
+//! lacking   why a part is not there, and how it is got                  layout   JSON to be read
 //! subject   a snapshot, understood: facts, messages, requests           the rest: a section each
+//! difference/  two snapshots, side by side                              overview/  all of a context
 //! ```
 //!
 //! **Invariant:** nothing of a store is trusted: no connection is made and no script runs but the
@@ -17,20 +19,33 @@
 //! **Invariant:** any artifact may be missing, damaged, huge, or no text. Then the report says so where
 //! it would stand, and shows the rest. What is cut says how much.
 
+mod commands;
 mod console;
+mod data;
 mod difference;
+mod environment;
 mod evidence;
 mod frame;
 mod history;
+mod lacking;
+mod layout;
+mod ledger;
 mod lost;
 mod network;
 mod overview;
 mod parts;
 mod picture;
 mod problem;
+mod seen;
 mod shell;
 mod subject;
 mod text;
+mod timeline;
+mod waterfall;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 
 use maud::{Markup, html};
 
@@ -39,14 +54,15 @@ pub use self::overview::overview;
 
 use self::history::History;
 use self::parts::{Tone, badge};
+use self::picture::Pictures;
 use self::shell::{Document, Section};
 use self::subject::Subject;
 use self::text::{code, line, moment, plain};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::context::LEFT_OUT;
 use crate::model::id::Version;
 use crate::model::snapshot::Snapshot;
-use crate::store::Repository;
+use crate::store::{Repository, file};
 
 /// The most bytes of pictures that are put into a report, unless told.
 pub const PICTURE_BYTES_MAX: u64 = 24 * 1024 * 1024;
@@ -70,23 +86,57 @@ impl Default for Options {
 /// Damage to an artifact is told in it and costs only that artifact. Fails with `NotFound` where the
 /// version is not there, with `Corrupt` where what is known of the snapshot itself is damaged, and
 /// where the store can't be read.
-pub fn snapshot(repo: &Repository, version: &Version, _options: &Options) -> Result<String> {
+pub fn snapshot(repo: &Repository, version: &Version, options: &Options) -> Result<String> {
     let subject = Subject::of(repo, version)?;
     let history = History::around(repo, subject.snapshot())?;
     let group = history::group_of(repo, subject.snapshot())?;
-    let sections = vec![
-        Section::new("failed", "What failed", problem::body(&subject, &group)),
-        Section::new("history", "How often", history::body(&history)),
-    ];
+    let mut pictures = Pictures::of_at_most(options.picture_bytes_max);
+    let mut sections = vec![Section::new("failed", "What failed", problem::body(&subject, &group))];
+    let mut add = |id, title, body: Option<Markup>| {
+        sections.extend(body.map(|body| Section::new(id, title, body)));
+    };
+    add("selector", "The selector", lost::of(repo, &subject)?.as_ref().map(lost::body));
+    add("seen", "What was there", seen::body(&subject, &mut pictures)?);
+    add("data", "Data", data::body(repo, &subject, &history, &mut pictures)?);
+    add("timeline", "What happened", timeline::body(&subject));
+    add("requests", "Requests", waterfall::body(&subject));
+    add("history", "How often", Some(history::body(&history)));
+    add("ledger", "What is kept", Some(ledger::body(&subject, &history)));
+    add("environment", "Environment", environment::body(&subject)?);
+    add("commands", "Commands", Some(commands::body(&subject, &history)));
     let document = Document {
         title: title(subject.snapshot()),
         kind: "Report",
         heading: heading(&subject),
-        lead: lead(subject.snapshot()),
+        lead: lead(&subject),
         sections,
         made_at: repo.now(),
     };
     Ok(document.page())
+}
+
+/// Writes a page into a file at `path`, whole or not at all, and gives its size in bytes. It is readable
+/// for its owner alone, as the store is.
+///
+/// Fails with `StoreExists` where something stands there; with `over` a file there is replaced, but
+/// not the store itself, and nothing that is no file: that fails with `Invalid`.
+pub fn write(repo: &Repository, page: &str, path: &Path, over: bool) -> Result<u64> {
+    let fill =
+        |file: &mut File| file.write_all(page.as_bytes()).map_err(|source| Error::io(path, source));
+    if !over {
+        return file::create(path, fill);
+    }
+    if let Ok(there) = path.metadata() {
+        let refuse = |why| Err(Error::invalid("file", path.display(), why));
+        if !there.is_file() {
+            return refuse("something stands there that is no file");
+        }
+        let same = path.canonicalize().ok().zip(repo.path().canonicalize().ok());
+        if same.is_some_and(|(path, store)| path == store) {
+            return refuse("it is the store");
+        }
+    }
+    file::replace(path, fill)
 }
 
 /// What a snapshot is called in a window's title.
@@ -105,7 +155,8 @@ fn heading(subject: &Subject<'_>) -> Markup {
 }
 
 /// Where and when a snapshot is of, and how it is.
-fn lead(snapshot: &Snapshot) -> Markup {
+fn lead(subject: &Subject<'_>) -> Markup {
+    let snapshot = subject.snapshot();
     html! {
         div.lead {
             (badge(history::tone_of(snapshot), &history::word_of(snapshot)))
@@ -114,6 +165,7 @@ fn lead(snapshot: &Snapshot) -> Markup {
             span { "version " (code(snapshot.version.as_str())) }
             @for tag in snapshot.tags.iter().take(20) { (badge(Tone::Plain, tag.as_str())) }
         }
+        @if !subject.url().is_empty() { p.url { (code(subject.url())) } }
     }
 }
 

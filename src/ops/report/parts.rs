@@ -1,9 +1,11 @@
 //! The parts that sections are put together from: badges, notices, lists of facts, tables, tabs,
 //! commands.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
-use super::text::{plain, quoted};
+use super::text::{line, plain, quoted};
 
 /// What a mark or a notice says beside its words, by its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,26 +57,31 @@ pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Markup)>) -> M
 }
 
 /// The head of a column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Column {
-    name: &'static str,
+    name: Cow<'static, str>,
     class: &'static str,
 }
 
 impl Column {
     /// A column of text.
-    pub(super) fn text(name: &'static str) -> Self {
-        Column { name, class: "" }
+    pub(super) fn text(name: impl Into<Cow<'static, str>>) -> Self {
+        Column { name: name.into(), class: "" }
     }
 
     /// A column of long text, which takes the room that is left.
-    pub(super) fn wide(name: &'static str) -> Self {
-        Column { name, class: "wide" }
+    pub(super) fn wide(name: impl Into<Cow<'static, str>>) -> Self {
+        Column { name: name.into(), class: "wide" }
     }
 
     /// A column of numbers.
-    pub(super) fn number(name: &'static str) -> Self {
-        Column { name, class: "number" }
+    pub(super) fn number(name: impl Into<Cow<'static, str>>) -> Self {
+        Column { name: name.into(), class: "number" }
+    }
+
+    /// A column of bars.
+    pub(super) fn bar(name: impl Into<Cow<'static, str>>) -> Self {
+        Column { name: name.into(), class: "bars" }
     }
 }
 
@@ -121,7 +128,7 @@ pub(super) fn table(
                 thead { tr {
                     @for column in columns {
                         th scope="col" class=[Some(column.class).filter(|it| !it.is_empty())] {
-                            (column.name)
+                            (line(&column.name))
                         }
                     }
                 } }
@@ -177,11 +184,11 @@ pub(super) fn folded(summary: Markup, body: Markup) -> Markup {
 /// A line for a shell: the words of a command, quoted where they must be, and a button that copies it.
 pub(super) fn command(words: &[&str]) -> Markup {
     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    let line = words.join(" ");
+    let typed = words.join(" ");
     html! {
         span.command {
-            code { bdi { (line) } }
-            button type="button" data-copy=(line) aria-label={ "Copy the command " (line) } hidden {
+            code { bdi { (typed) } }
+            button type="button" data-copy=(typed) aria-label={ "Copy the command " (typed) } hidden {
                 "Copy"
             }
         }

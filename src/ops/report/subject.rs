@@ -10,6 +10,7 @@ use crate::model::artifact::MEDIA_JSON;
 use crate::model::config::{FACTS, PagePart};
 use crate::model::id::Version;
 use crate::model::snapshot::{INCIDENT, Snapshot};
+use crate::model::time::Time;
 use crate::store::Repository;
 
 /// A snapshot with what is understood of its artifacts.
@@ -85,10 +86,17 @@ impl<'a> Subject<'a> {
         told.or(noted).unwrap_or_default()
     }
 
-    /// Whether it is of a page, rather than data.
-    pub(super) fn is_page(&self) -> bool {
-        let name_of = |part: &PagePart| self.snapshot().artifact(part.artifact_name()).is_some();
-        self.snapshot().artifact(FACTS).is_some() || PagePart::ALL.iter().any(name_of)
+    /// The artifacts whose names begin and end so, in the order of their names.
+    pub(super) fn named(&self, begin: &str, end: &str) -> Vec<&str> {
+        let names = self.snapshot().artifacts.iter().map(|artifact| artifact.name.as_str());
+        names.filter(|name| name.starts_with(begin) && name.ends_with(end)).collect()
+    }
+
+    /// When the page was asked for: the moment that times are told from.
+    pub(super) fn began_at(&self) -> Option<Time> {
+        let told = self.facts["navigated_at"].as_str().and_then(|time| time.parse().ok());
+        let asked = self.requests.iter().flatten().filter_map(|request| request.sent_at).min();
+        told.or(asked).or_else(|| self.messages.iter().filter_map(|message| message.at).min())
     }
 
     /// The artifacts that are no part of a capture: data, and what others put in.

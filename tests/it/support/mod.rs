@@ -21,6 +21,8 @@ pub mod shell;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
+#[cfg(feature = "chrome")]
+pub mod viewer;
 
 /// Bytes without pattern: each seed has its own.
 pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {

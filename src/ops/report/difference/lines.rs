@@ -60,7 +60,9 @@ pub(super) fn compared(
                 same(lines, *after, head, tail, room)
             }
             Stretch::Changed { before, after, gone, added } => {
-                let gone = &gone[..room.take_lines(gone.len())];
+                // Half of what may still be shown is for what is new.
+                let for_gone = (room.changed / 2).max(room.changed.saturating_sub(added.len()));
+                let gone = &gone[..room.take_lines(gone.len().min(for_gone))];
                 let added = &added[..room.take_lines(added.len())];
                 html! {
                     @for (at, line) in gone.iter().enumerate() {

@@ -61,9 +61,16 @@ pub fn difference(
         }
     }
     sections.push(Section::new("artifacts", "Artifacts", artifacts(&sides, told.rows)));
-    let known = compare::fields(sides.before.snapshot(), sides.after.snapshot());
-    if artifact.is_none() && !known.is_empty() {
-        sections.push(Section::new("known", "What is known of them", values::fields(&known)));
+    let mut known = compare::fields(sides.before.snapshot(), sides.after.snapshot());
+    if artifact.is_some() {
+        known.clear();
+    }
+    if !known.is_empty() || told.facts.is_some() {
+        let body = html! {
+            @if !known.is_empty() { (values::fields(&known)) }
+            @if let Some(facts) = told.facts { (facts) }
+        };
+        sections.push(Section::new("known", "What is known of them", body));
     }
     let glance = glance(&sides, &told.glance, artifact);
     sections.insert(0, Section::new("summary", "At a glance", glance));

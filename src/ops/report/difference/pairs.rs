@@ -61,6 +61,8 @@ pub(super) struct Told {
     pub requests: Option<Markup>,
     /// JSON.
     pub data: Option<Markup>,
+    /// What is known of the page and the capture.
+    pub facts: Option<Markup>,
 }
 
 /// Compares the artifacts of two snapshots, or those of one name.
@@ -220,11 +222,14 @@ impl Book<'_> {
                     self.left_out += 1;
                     return Ok(words);
                 }
-                self.data.shown.push(values::document(name, &diff, name == FACTS));
-                if name != FACTS {
-                    self.data.words.push(format!("{name}: {words}"));
-                    self.data.differs |= !diff.equal;
+                let shown = values::document(name, &diff);
+                if name == FACTS {
+                    self.told.facts = Some(shown);
+                    return Ok(words);
                 }
+                self.data.shown.push(shown);
+                self.data.words.push(format!("{name}: {words}"));
+                self.data.differs |= !diff.equal;
                 Ok(words)
             }
             Comparison::Text(_) => self.text(name, (left, right)),

@@ -52,7 +52,7 @@ pub(super) fn compared(
             div.stage tabindex="0" role="region" aria-label={ "Pictures of " (name) } {
                 figure.first {
                     figcaption { "Before · " (diff.before.width) "×" (diff.before.height) }
-                    div.canvas {
+                    div.canvas style=(at_most(width)) {
                         div.shot style={ "width:" (share(diff.before.width)) "%" } {
                             (first.img(&format!("{name} before")))
                         }
@@ -60,7 +60,7 @@ pub(super) fn compared(
                 }
                 figure.second {
                     figcaption { "After · " (diff.after.width) "×" (diff.after.height) }
-                    div.canvas {
+                    div.canvas style=(at_most(width)) {
                         div.shot style={ "width:" (share(diff.after.width)) "%" } {
                             (second.img(&format!("{name} after")))
                         }
@@ -80,11 +80,18 @@ pub(super) fn alone(name: &str, side: &str, picture: &Picture) -> Markup {
             div.stage tabindex="0" role="region" aria-label={ "Picture of " (plain(name)) } {
                 figure {
                     figcaption { (side) " · " (picture.size.width) "×" (picture.size.height) }
-                    div.shot { (picture.img(&format!("{} {}", plain(name), side.to_lowercase()))) }
+                    div.shot style=(at_most(picture.size.width)) {
+                        (picture.img(&format!("{} {}", plain(name), side.to_lowercase())))
+                    }
                 }
             }
         }
     }
+}
+
+/// No wider than it is.
+fn at_most(width: u32) -> String {
+    format!("max-width:{width}px")
 }
 
 /// The areas drawn over the second picture, in its pixels.

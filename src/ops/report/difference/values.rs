@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::super::parts::{Column, Row, folded, table};
+use super::super::parts::{Column, Row, table};
 use super::super::text::{code, count, number};
 use super::entries::mark;
 use crate::format::diff::{Change, JsonDiff};
@@ -14,22 +14,15 @@ const CHANGES_MAX: usize = 2_000;
 /// The most bytes of a value that are told; `diff` tells them whole.
 const VALUE_BYTES_MAX: usize = 2_000;
 
-/// The list of changes to a document, folded where it is no matter of the page or the data.
-pub(super) fn document(name: &str, diff: &JsonDiff, is_aside: bool) -> Markup {
-    let many = diff.changes.len();
-    let body = html! {
+/// The list of changes to a document, under its name.
+pub(super) fn document(name: &str, diff: &JsonDiff) -> Markup {
+    let many = diff.changes.len() as u64;
+    html! {
+        h3 { (code(name)) }
         @if diff.equal {
             p { "The same values, written differently." }
         } @else {
-            (changes(&format!("{}: {}", name, count(many as u64, "change")), &diff.changes))
-        }
-    };
-    html! {
-        @if is_aside {
-            (folded(html! { (code(name)) ": " (count(many as u64, "change")) " to what is known of the page and the capture" }, body))
-        } @else {
-            h3 { (code(name)) }
-            (body)
+            (changes(&format!("{name}: {}", count(many, "change")), &diff.changes))
         }
     }
 }

@@ -3,21 +3,18 @@
 use maud::{Markup, html};
 
 use super::super::parts::{Column, Row, Tone, folded, table};
-use super::super::text::{count, number, plain};
+use super::super::text::{count, line, number, plain};
 use super::name;
 use super::tally::{Count, Place, Tally};
 use crate::model::context::LEFT_OUT;
 
 /// The most places that have a row of the chart; those beyond share one.
 const ROWS_MAX: usize = 40;
-/// The room for the name of a place, in pixels and in characters.
-const NAME_PX: usize = 230;
-const NAME_CHARS: usize = 32;
 /// The height of a row with the gap below it, and the room for the time above.
 const ROW_PX: usize = 22;
 const HEAD_PX: usize = 20;
 /// The width that the cells share, and the least and most that one has.
-const CELLS_PX: usize = 900;
+const CELLS_PX: usize = 1_040;
 const CELL_PX: [usize; 2] = [14, 44];
 /// The gap between cells.
 const GAP_PX: usize = 2;
@@ -66,7 +63,7 @@ fn told(place: &Place) -> String {
 fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
     let columns = tally.columns.count;
     let cell = (CELLS_PX / columns.max(1)).clamp(CELL_PX[0], CELL_PX[1]);
-    let (width, height) = (NAME_PX + columns * cell + 4, HEAD_PX + rows.len() * ROW_PX);
+    let (width, height) = (columns * cell, HEAD_PX + rows.len() * ROW_PX);
     let most =
         rows.iter().flat_map(|(_, cells)| cells.iter()).map(|cell| cell.all).max().unwrap_or(1);
     let every = LABEL_PX.div_ceil(cell);
@@ -74,6 +71,8 @@ fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
     html! {
         figure {
             div.heat tabindex="0" role="region" aria-label="Chart of places over time" {
+                // They stay where they are while the chart scrolls.
+                ul.names { @for (name, _) in rows { li title=(plain(name)) { (line(name)) } } }
                 svg width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
                     aria-labelledby="heat-title heat-desc" {
                     title id="heat-title" { "Snapshots and failures by place over time" }
@@ -82,15 +81,14 @@ fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
                         ", at most " (count(most, "snapshot")) " in one cell. The table below tells each."
                     }
                     @for at in (0..columns).step_by(every) {
-                        text x=(NAME_PX + at * cell) y="13" { (tally.columns.name(at)) }
+                        text x=(at * cell) y="13" { (tally.columns.name(at)) }
                     }
-                    @for (row, (name, cells)) in rows.iter().enumerate() {
+                    @for (row, (_, cells)) in rows.iter().enumerate() {
                         @let top = HEAD_PX + row * ROW_PX;
-                        text.name x="0" y=(top + 15) { (clipped(name)) }
                         // What is empty, in one shape.
-                        rect.none x=(NAME_PX) y=(top) width=(columns * cell - GAP_PX) height=(ROW_PX - GAP_PX) rx="3" {}
+                        rect.none x="0" y=(top) width=(columns * cell - GAP_PX) height=(ROW_PX - GAP_PX) rx="3" {}
                         @for (at, count) in cells.iter().enumerate().filter(|(_, count)| count.all > 0) {
-                            @let left = NAME_PX + at * cell;
+                            @let left = at * cell;
                             g {
                                 title { (tally.columns.name(at)) ": " (words(count)) }
                                 rect.some x=(left) y=(top) width=(cell - GAP_PX) height=(ROW_PX - GAP_PX) rx="2"
@@ -128,15 +126,6 @@ fn mark(some: u64, all: u64, room: f64) -> f64 {
     match some {
         0 => 0.0,
         some => (some as f64 / all.max(1) as f64 * room).max(MARK_PX.min(room)),
-    }
-}
-
-/// A name as it fits its room; the tables have all of it.
-fn clipped(name: &str) -> String {
-    let name = plain(name);
-    match name.char_indices().nth(NAME_CHARS) {
-        Some((at, _)) => format!("{}…", &name[..at]),
-        None => name,
     }
 }
 
