@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::history::History;
-use super::parts::{command, facts};
+use super::parts::command;
 use super::subject::Subject;
 
 /// The section's body.
@@ -31,7 +31,9 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
     }
     known.push(("Keep it", command(&["tintype", "pin", version])));
     html! {
-        (facts(known))
+        dl.facts.wide {
+            @for (name, command) in known { div { dt { (name) } dd { (command) } } }
+        }
         p.soft { "Where the store is not tintype.db in the current folder, add --store PATH." }
     }
 }

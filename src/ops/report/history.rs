@@ -163,7 +163,7 @@ pub(super) fn body(history: &History) -> Markup {
             p {
                 (count(whole, "snapshot")) " of this place"
                 @if history.more.contains(&true) { ", those next to this one" }
-                ": " (number(good)) " good, " (number(warn)) " partial, " (number(bad))
+                ": " (number(good)) " whole, " (number(warn)) " in part, " (number(bad))
                 " failed or taken of an incident."
                 @if let Some(good) = history.last_good().filter(|_| tone_of(&history.snapshots[history.here]) != Tone::Good) {
                     " The last good one before this is " (code(good.version.as_str())) ", taken "
@@ -197,11 +197,11 @@ fn chart(history: &History) -> Markup {
     let here = bar_of(history.snapshots[history.here].created_at) as f64;
     html! {
         figure {
-            svg.chart.bars viewBox={ "0 0 " (width * BARS as f64) " " (height + 10.0) }
+            svg.chart.spread viewBox={ "0 0 " (width * BARS as f64) " " (height + 10.0) }
                 preserveAspectRatio="none" role="img" aria-labelledby="chart-title chart-desc" {
                 title id="chart-title" { "Snapshots of this place over time" }
                 desc id="chart-desc" {
-                    "Bars from " (short(first)) " to " (short(last)) ", at most "
+                    "Bars from " (short(first, span)) " to " (short(last, span)) ", at most "
                     (highest) " in one. The table below tells each."
                 }
                 rect.fill-line x="0" y=(height) width=(width * BARS as f64) height="1" {}
@@ -219,18 +219,20 @@ fn chart(history: &History) -> Markup {
                 }
                 rect.fill-here x=(here * width + 1.0) y=(height + 4.0) width=(width - 2.0) height="5" {}
             }
-            div.ends { span { (short(first)) } span { (short(last)) } }
+            div.ends { span { (short(first, span)) } span { (short(last, span)) } }
             figcaption.key {
-                span { i.good {} "good" } span { i.warn {} "partial" }
+                span { i.good {} "whole" } span { i.warn {} "in part" }
                 span { i.bad {} "failed or an incident" } span { i.here {} "this one" }
             }
         }
     }
 }
 
-fn short(micros: i64) -> String {
+/// A moment to the minute, or to the second where the chart spans less than two hours.
+fn short(micros: i64, span: f64) -> String {
     let text = Time::from_micros(micros).map(|time| time.to_string()).unwrap_or_default();
-    text.get(..16).unwrap_or_default().replace('T', " ")
+    let end = if span < 7.2e9 { 19 } else { 16 };
+    text.get(..end).unwrap_or_default().replace('T', " ")
 }
 
 /// The snapshots next to this one, the newest first.

@@ -28,7 +28,7 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
         Column::wide("How it is kept, or why it is not"),
         Column::number("Took"),
         Column::text("Redacted"),
-        Column::text("Get it"),
+        Column::typed("Get it"),
     ];
     let rows = snapshot.artifacts.iter().take(ROWS_MAX).map(|artifact| {
         let name = artifact.name.as_str();
@@ -74,16 +74,19 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
             }
             div { dt { "artifacts" } dd { (number(snapshot.artifacts.len() as u64)) } }
         }
-        p {
-            "Redacted: "
-            @match (&all, subject.facts["config"]["redact"].as_bool()) {
-                (Some(all), _) => (line(all)),
-                (None, Some(false)) => "nothing, since that was switched off",
-                (None, Some(true)) => "nothing was found to be secret",
-                (None, None) => "nothing is told",
+        @if subject.facts.is_object() {
+            p {
+                "Redacted: "
+                @match (&all, subject.facts["config"]["redact"].as_bool()) {
+                    (Some(all), _) => (line(all)),
+                    (None, Some(false)) => "nothing, since that was switched off",
+                    (None, Some(true)) => "nothing was found to be secret",
+                    (None, None) => "nothing is told",
+                }
+                "."
             }
-            ". Equal content is kept once, whatever holds it; what it takes in the file is told for each."
         }
+        p.soft { "Equal content is kept once, whatever holds it." }
         (table("Artifacts, by name", &columns, rows))
         @if snapshot.artifacts.len() > ROWS_MAX {
             p.cut { "Shown are " (ROWS_MAX) " of " (number(snapshot.artifacts.len() as u64)) "." }

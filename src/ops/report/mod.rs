@@ -55,6 +55,7 @@ pub use self::overview::overview;
 use self::history::History;
 use self::parts::{Tone, badge};
 use self::picture::Pictures;
+use self::problem::Problems;
 use self::shell::{Document, Section};
 use self::subject::Subject;
 use self::text::{code, line, moment, plain};
@@ -91,7 +92,9 @@ pub fn snapshot(repo: &Repository, version: &Version, options: &Options) -> Resu
     let history = History::around(repo, subject.snapshot())?;
     let group = history::group_of(repo, subject.snapshot())?;
     let mut pictures = Pictures::of_at_most(options.picture_bytes_max);
-    let mut sections = vec![Section::new("failed", "What failed", problem::body(&subject, &group))];
+    let problems = Problems::of(&subject);
+    let failed = problem::body(&subject, &problems, &group);
+    let mut sections = vec![Section::new("failed", "What failed", failed)];
     let mut add = |id, title, body: Option<Markup>| {
         sections.extend(body.map(|body| Section::new(id, title, body)));
     };
@@ -108,7 +111,7 @@ pub fn snapshot(repo: &Repository, version: &Version, options: &Options) -> Resu
         title: title(subject.snapshot()),
         kind: "Report",
         heading: heading(&subject),
-        lead: lead(&subject),
+        lead: lead(&subject, problems.tone()),
         sections,
         made_at: repo.now(),
     };
@@ -155,11 +158,17 @@ fn heading(subject: &Subject<'_>) -> Markup {
 }
 
 /// Where and when a snapshot is of, and how it is.
-fn lead(subject: &Subject<'_>) -> Markup {
+fn lead(subject: &Subject<'_>, tone: Tone) -> Markup {
     let snapshot = subject.snapshot();
+    let is_captured = subject.facts.is_object();
     html! {
         div.lead {
-            (badge(history::tone_of(snapshot), &history::word_of(snapshot)))
+            @match (history::tone_of(snapshot), tone) {
+                (Tone::Good, Tone::Bad) => (badge(Tone::Bad, "something failed")),
+                (Tone::Good, Tone::Warn) => (badge(Tone::Warn, "with errors")),
+                (Tone::Good, _) => (badge(Tone::Good, if is_captured { "captured whole" } else { "complete" })),
+                (own, _) => (badge(own, &history::word_of(snapshot))),
+            }
             (crumbs(snapshot))
             span { (moment(snapshot.created_at)) " UTC" }
             span { "version " (code(snapshot.version.as_str())) }

@@ -79,6 +79,11 @@ impl Column {
         Column { name: name.into(), class: "number" }
     }
 
+    /// A column of commands.
+    pub(super) fn typed(name: impl Into<Cow<'static, str>>) -> Self {
+        Column { name: name.into(), class: "typed" }
+    }
+
     /// A column of bars.
     pub(super) fn bar(name: impl Into<Cow<'static, str>>) -> Self {
         Column { name: name.into(), class: "bars" }
@@ -122,7 +127,7 @@ pub(super) fn table(
 ) -> Markup {
     let class = |at: usize| columns.get(at).map_or("", |column| column.class);
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(plain(caption)) {
+        div.scroll tabindex="0" role="group" aria-label=(plain(caption)) {
             table {
                 caption { (plain(caption)) }
                 thead { tr {

@@ -22,23 +22,45 @@ struct Wrong {
     more: Markup,
 }
 
+/// What went wrong, all in all.
+pub(super) struct Problems {
+    all: Vec<Wrong>,
+}
+
+impl Problems {
+    /// What is known to have gone wrong, the worst causes first.
+    pub(super) fn of(subject: &Subject<'_>) -> Self {
+        let all = [
+            load(subject),
+            status(subject),
+            selector(subject),
+            exceptions(subject),
+            requests(subject),
+            missing(subject),
+        ];
+        Problems { all: all.into_iter().flatten().collect() }
+    }
+
+    /// How bad it is.
+    pub(super) fn tone(&self) -> Tone {
+        match () {
+            () if self.all.iter().any(|wrong| wrong.tone == Tone::Bad) => Tone::Bad,
+            () if !self.all.is_empty() => Tone::Warn,
+            () => Tone::Good,
+        }
+    }
+}
+
 /// The section's body.
 pub(super) fn body(
     subject: &Subject<'_>,
+    problems: &Problems,
     group: &std::result::Result<Option<Group>, String>,
 ) -> Markup {
-    let all = [
-        load(subject),
-        selector(subject),
-        exceptions(subject),
-        requests(subject),
-        missing(subject),
-        status(subject),
-    ];
-    let all: Vec<Wrong> = all.into_iter().flatten().collect();
+    let all = &problems.all;
     html! {
         @if let Some(incident) = subject.incident() { (told(incident)) }
-        @for wrong in &all {
+        @for wrong in all {
             (notice(wrong.tone, html! { p.big { (wrong.headline) } (wrong.more) }))
         }
         @if all.is_empty() && subject.incident().is_none() {

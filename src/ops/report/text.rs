@@ -71,7 +71,7 @@ pub(super) fn block(label: &str, text: &str) -> Markup {
     let end = text.floor_char_boundary(BLOCK_BYTES_MAX.min(text.len()));
     let shown = written_out(&text[..end], &['\n', '\t']);
     html! {
-        pre.block tabindex="0" role="region" aria-label=(plain(label)) dir="auto" { (shown) }
+        pre.block tabindex="0" role="group" aria-label=(plain(label)) dir="auto" { (shown) }
         (shown_of(end as u64, text.len() as u64))
     }
 }

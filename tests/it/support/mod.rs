@@ -10,6 +10,7 @@ pub mod har;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
+pub mod pictures;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
@@ -19,10 +20,10 @@ pub mod server;
 #[cfg(feature = "cli")]
 pub mod shell;
 #[cfg(feature = "chrome")]
+pub mod shown;
+#[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
-#[cfg(feature = "chrome")]
-pub mod viewer;
 
 /// Bytes without pattern: each seed has its own.
 pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
