@@ -368,6 +368,26 @@ proptest! {
     }
 
     #[test]
+    fn the_lines_of_a_page_are_both_texts_in_order(
+        before in prop::collection::vec("[ab]{1,2}( [ab]{1,2}){0,3}", 1..30),
+        after in prop::collection::vec("[ab]{1,2}( [ab]{1,2}){0,3}", 1..30),
+    ) {
+        prop_assume!(before != after);
+        let text = |lines: &[String]| artifact("text.txt", "text/plain", lines.join("\n"));
+        let repo = Repository::in_memory().unwrap();
+        repo.create(draft("a", [text(&before)])).unwrap();
+        repo.create(draft("b", [text(&after)])).unwrap();
+        let page = Document::parse(&page_of(&repo)).unwrap();
+        let lines = page.find_all(&Css::parse(".diff del, .diff ins, .diff .l").unwrap(), 1_000);
+        let of = |tags: [&str; 2]| -> Vec<String> {
+            let of_them = lines.iter().filter(|line| tags.contains(&line.portrait.name.as_str()));
+            of_them.map(|line| line.portrait.text.clone()).collect()
+        };
+        prop_assert_eq!(of(["span", "del"]), before);
+        prop_assert_eq!(of(["span", "ins"]), after);
+    }
+
+    #[test]
     fn the_path_of_an_element_finds_it_and_no_other(shape in prop::collection::vec(0usize..9, 1..40)) {
         // A tree of a few tags, some of which have the same id.
         let mut html = String::from("<body>");
