@@ -29,8 +29,9 @@ fn everything() -> Draft {
     };
     let har = json!({"log": {"entries": (0..40).map(entry).collect::<Vec<_>>()}});
     let line = |n: usize| {
+        let level = ["error", "warning", "info"][n % 3];
         json!({"time": format!("2026-03-01T12:00:00.{n:03}Z"), "kind": "console",
-            "level": ["error", "warning", "info"][n % 3],
+            "level": level,
             "text": format!("line {n} https://shop.example/{}\nsecond line", "y".repeat(120))})
         .to_string()
     };

@@ -55,6 +55,19 @@ fn cut(text: &str, chars: usize) -> (&str, usize) {
     }
 }
 
+/// The beginning of a text and its end, with what is between them left out where it is longer than
+/// so many characters: an address tells most at its ends.
+pub(super) fn elided(text: &str, chars: usize) -> String {
+    let long = text.chars().count();
+    if long <= chars {
+        return text.to_owned();
+    }
+    let tail = chars / 4;
+    let head: String = text.chars().take(chars - tail).collect();
+    let end: String = text.chars().skip(long - tail).collect();
+    format!("{head} … {end}")
+}
+
 /// A text of unknown origin within a line: it can't turn the direction of what is around it.
 pub(super) fn line(text: &str) -> Markup {
     html! { bdi { (plain(text)) } }
