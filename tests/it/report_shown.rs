@@ -177,7 +177,8 @@ const STRUCTURE: &str = r#"(() => {
   return bad;
 })()"#;
 
-fn check(shown: &Shown, what: &str) {
+/// Checks that what is shown can be read: contrast, structure, names, and that it fits the window.
+pub fn check(shown: &Shown, what: &str) {
     let found = shown.value(CONTRAST);
     assert!(found["seen"].as_u64().unwrap() > 40, "{what}: {found}");
     assert_eq!(found["bad"], json!([]), "{what}");
