@@ -83,7 +83,7 @@ pub fn carry_out(repo: &Repository, plan: &Plan, dry_run: bool, empty: &str, out
         true => None,
         false => {
             let bar = out.progress(plan.forgotten() as u64, "snapshots");
-            let applied = plan.apply(repo, &mut |done| bar.set_position(done))?;
+            let applied = plan.apply(repo, &mut |done| bar.at(done))?;
             bar.finish_and_clear();
             Some(applied)
         }

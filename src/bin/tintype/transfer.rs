@@ -89,7 +89,7 @@ fn folders(repo: &Repository, versions: &[Version], args: &Export, out: &Out) ->
 fn archive(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run {
     let bar = out.progress(versions.len() as u64, "snapshots");
     let exported = transfer::export(repo, versions, &args.output, &mut |progress| {
-        bar.set_position(progress.done);
+        bar.at(progress.done);
     })?;
     bar.finish_and_clear();
     match out.json {

@@ -214,7 +214,7 @@ fn prune(plan: &Plan, dry_run: bool, out: &Out) -> Run {
         true => None,
         false => {
             let bar = out.progress(plan.removed.len() as u64, "backups");
-            let pruned = plan.apply(&mut |done| bar.set_position(done))?;
+            let pruned = plan.apply(&mut |done| bar.at(done))?;
             bar.finish_and_clear();
             Some(pruned)
         }
