@@ -15,7 +15,6 @@ use std::time::Duration;
 use super::cdp::Cdp;
 use super::guard::{Guard, Names};
 use super::launch::find;
-use super::lock::lock;
 use super::options::{BrowserOptions, PageOptions};
 use super::page::{ChromePage, Tab};
 use super::running::{CALL_MAX, Running};
@@ -23,6 +22,7 @@ use super::socket::Socket;
 use crate::capture::Fault;
 use crate::capture::address::{Given, Host, reach_of, reach_of_name};
 use crate::error::{Error, Result};
+use crate::store::locked;
 
 /// How long it may take to find out whether the name that a caller gives is a private one. Until it is
 /// known it is taken for a public one.
@@ -97,7 +97,7 @@ impl Browser {
         let names = Names::new(options.proxy.is_none() && !has_proxy_of_environment());
         let browser = Browser { source, options, names, state: Mutex::default() };
         let running = browser.start()?;
-        lock(&browser.state).current = Some(Current::new(running));
+        locked(&browser.state).current = Some(Current::new(running));
         Ok(browser)
     }
 
@@ -201,7 +201,7 @@ impl Browser {
     /// The browser in which the next page is opened, and a tab of it that was made ready. Whoever
     /// comes first starts a new one, and the others wait.
     fn running(&self) -> Result<(Arc<Running>, Option<Ahead>)> {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         if state.closed {
             let why = "the browser was closed".to_owned();
             return Err(Error::Browser { doing: "opening a page", why });
@@ -234,7 +234,7 @@ impl Browser {
 
     /// Opens no more pages in a browser.
     fn retire(&self, running: &Arc<Running>) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.running, running)) {
             state.retire();
         }
@@ -242,7 +242,7 @@ impl Browser {
 
     /// Begins to make the next tab ready, unless that is under way.
     fn make_ahead(&self, running: &Arc<Running>) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         let Some(current) = &mut state.current else { return };
         let is_last = self.options.recycle_after.is_some_and(|most| current.opened >= most);
         if Arc::ptr_eq(&current.running, running)
@@ -266,7 +266,7 @@ impl Browser {
     /// Ends the browser, from any thread: whoever waits for a page of it learns at once that it is
     /// gone, and no other is opened. One that it was connected to stays as it was.
     pub fn close(&self) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         state.closed = true;
         let running = state.current.as_ref().map(|current| Arc::clone(&current.running));
         let retired: Vec<_> = state.retired.iter().filter_map(Weak::upgrade).collect();
@@ -279,19 +279,19 @@ impl Browser {
     /// Where the browser listens in which pages are opened at present: `http://127.0.0.1:41234`, as
     /// [`connect`](Browser::connect) takes it. Whoever knows it can do everything with the browser.
     pub fn address(&self) -> Option<String> {
-        let state = lock(&self.state);
+        let state = locked(&self.state);
         let address = state.current.as_ref()?.running.address();
         Some(format!("http://{}", address.strip_prefix("ws://")?))
     }
 
     /// The process of the browser in which pages are opened at present, where it was started here.
     pub fn process_id(&self) -> Option<u32> {
-        lock(&self.state).current.as_ref()?.running.process()
+        locked(&self.state).current.as_ref()?.running.process()
     }
 
     /// The folder of its profile, where it was started here.
     pub fn profile(&self) -> Option<PathBuf> {
-        lock(&self.state).current.as_ref()?.running.profile().map(PathBuf::from)
+        locked(&self.state).current.as_ref()?.running.profile().map(PathBuf::from)
     }
 }
 
@@ -322,7 +322,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         self.close();
         // Its connections have ended, and so does the thread that makes a tab ready.
-        lock(&self.state).retire();
+        locked(&self.state).retire();
     }
 }
 
