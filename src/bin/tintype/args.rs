@@ -600,6 +600,7 @@ pub enum ExportForm {
     /// The page as one file: its page.mhtml
     Mhtml,
     /// A folder site/module/component/date/time_session in PATH for each, as Python scrapers keep them
+    #[value(alias = "folder")]
     Bundle,
     /// A page and its picture in the flat folder PATH, as older Python scrapers keep them
     Flat,

@@ -72,6 +72,11 @@ impl Bar {
         Reading { from, bar: self, waits: true }
     }
 
+    /// Does something that waits for somebody else: a signal ends it where it stands.
+    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.stop.waiting(wait)
+    }
+
     /// Unwinds where the command was interrupted.
     pub fn check(&self) {
         self.stop.check();

@@ -216,9 +216,10 @@ fn agreed(question: &str, out: &Out) -> Result<bool, Failure> {
                 .to_owned(),
         ));
     }
-    eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
+    let mut stderr = io::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
+    out.stop.waiting(|| io::stdin().read_line(&mut answer))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -17,8 +17,10 @@ use crate::out;
 
 /// How long a command that does nothing long may take to end by itself.
 const IDLE_MAX: Duration = Duration::from_millis(300);
-/// How long work may take to come to where it looks, and to be undone. Closing a browser that hangs
-/// takes nine seconds.
+/// How long work may take to come to where it looks: where it waits for a lock, it does not look.
+const WORK_MAX: Duration = Duration::from_secs(2);
+/// How long what was begun may take to be undone, once that was seen, and a browser to be closed: one
+/// that hangs takes nine seconds.
 const UNDO_MAX: Duration = Duration::from_secs(20);
 /// How often is looked whether the time is over.
 const LOOK: Duration = Duration::from_millis(20);
@@ -188,6 +190,7 @@ impl Stop {
         // Counted first, so that `settle` waits for one that was taken out and not begun yet.
         self.hooks.fetch_add(1, Ordering::SeqCst);
         let hook = self.hook().take();
+        let closes = hook.is_some();
         let stop = Arc::clone(self);
         thread::spawn(move || {
             if let Some(hook) = hook {
@@ -197,9 +200,12 @@ impl Stop {
         });
         let watch = Stopwatch::start();
         loop {
-            let undoes =
-                self.seen.load(Ordering::SeqCst) || self.working.load(Ordering::SeqCst) > 0;
-            if watch.left_of(if undoes { UNDO_MAX } else { IDLE_MAX }).is_zero() {
+            let limit = match self.working.load(Ordering::SeqCst) {
+                _ if closes || self.seen.load(Ordering::SeqCst) => UNDO_MAX,
+                0 => IDLE_MAX,
+                _ => WORK_MAX,
+            };
+            if watch.left_of(limit).is_zero() {
                 self.tell(json);
                 std::process::exit(self.code());
             }

@@ -307,6 +307,9 @@ fn hint(error: &Error, global: &Global, name: &str) -> Option<String> {
         }
         Error::Browser { .. } => "see whether the browser works with: tintype doctor".into(),
         Error::Invalid { .. } => usage_of(name),
+        Error::Database { .. } if name == "sql" => {
+            "ask for less, or give it more time with --timeout SECONDS".into()
+        }
         Error::Database { .. } => "look for damage with: tintype verify".into(),
         Error::Io { .. } => "check that it is there, and its permissions".into(),
         _ => return None,

@@ -69,7 +69,7 @@ fn render(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     for (code, meaning) in EXIT_CODES {
         writeln!(page, ".TP\n{code}\n{}", roff(meaning))?;
     }
-    man.render_version_section(page)
+    Ok(())
 }
 
 /// A line of text as roff takes it.

@@ -12,6 +12,7 @@ use tintype::{
 };
 
 use crate::args::{About, Put};
+use crate::bar::Reading;
 use crate::out::{Bar, Done, Failure, Out, Run};
 
 /// The name of a file that is what comes in on stdin.
@@ -188,8 +189,8 @@ fn artifact(
     let staged = match is_stdin(file) {
         true => repo.stage_for(draft, &name, bar.reading_of_others(io::stdin().lock())),
         false => refuse_own(repo, file)
-            .and_then(|()| File::open(file).map_err(|source| Error::io(file, source)))
-            .and_then(|file| repo.stage_for(draft, &name, bar.reading(file))),
+            .and_then(|()| open(file, bar).map_err(|source| Error::io(file, source)))
+            .and_then(|file| repo.stage_for(draft, &name, file)),
     };
     let staged = staged.map_err(|error| match error {
         Error::Io { source, .. } if is_stdin(file) => Error::io("stdin", source),
@@ -198,6 +199,15 @@ fn artifact(
     })?;
     let known = || media_type_of(&file.to_string_lossy()).to_owned();
     DraftArtifact::staged(name, args.media_type.clone().unwrap_or_else(known), staged)
+}
+
+/// Opens a file. One that is no regular file, as a pipe with a name, is written by somebody who may
+/// take his time.
+fn open<'b>(file: &Path, bar: &'b Bar) -> io::Result<Reading<'b, File>> {
+    match fs::metadata(file)?.is_file() {
+        true => Ok(bar.reading(File::open(file)?)),
+        false => Ok(bar.reading_of_others(bar.waiting(|| File::open(file))?)),
+    }
 }
 
 /// Fails for a file of the store itself. To read it would be to close it again, which ends the locks

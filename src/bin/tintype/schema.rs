@@ -29,7 +29,8 @@ pub fn schema(command: &str, out: &Out) -> Run {
     }
     if let Some(document) = all.as_object_mut() {
         document.insert("title".to_owned(), json!(format!("tintype {command} --json")));
-        document.insert("$ref".to_owned(), json!(format!("#/$defs/{command}")));
+        document
+            .insert("$ref".to_owned(), json!(format!("#/$defs/{}", command.replace(' ', "%20"))));
     }
     out.line(format!("{all:#}"))?;
     Ok(Done::Ok)

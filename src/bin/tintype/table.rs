@@ -59,11 +59,18 @@ impl Columns {
             }
         }
         let gaps = GAP.len() * count.saturating_sub(1);
+        // Times and numbers are cut only where nothing else is left to be cut.
+        let worded = |column: usize| {
+            let cells = rows.iter().skip(1).filter_map(|row| row.get(column));
+            cells.flat_map(|cell| cell.chars()).any(char::is_alphabetic)
+        };
+        let worded: Vec<bool> = (0..count).map(worded).collect();
         while widths.iter().sum::<usize>() + gaps > limit {
+            let wide = || (1..count).filter(|at| widths[*at] > NARROW);
             // The last of the widest: what describes stands at the end.
-            let others = widths.iter_mut().skip(1).filter(|width| **width > NARROW);
-            match others.max_by_key(|width| **width) {
-                Some(widest) => *widest -= 1,
+            let widest = wide().filter(|at| worded[*at]).max_by_key(|at| widths[*at]);
+            match widest.or_else(|| wide().max_by_key(|at| widths[*at])) {
+                Some(at) => widths[at] -= 1,
                 None => break,
             }
         }

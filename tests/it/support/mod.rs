@@ -13,6 +13,8 @@ pub mod pages;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
+#[cfg(feature = "cli")]
+pub mod schema;
 pub mod script;
 #[cfg(feature = "chrome")]
 pub mod server;
