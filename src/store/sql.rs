@@ -207,7 +207,11 @@ fn explain(
 ) -> Error {
     use rusqlite::{Error as Sqlite, ErrorCode};
     let invalid = |why: String| Error::invalid("statement", question, why);
-    match (&error, error.sqlite_error_code()) {
+    let code = match &error {
+        Sqlite::SqlInputError { error, .. } => Some(error.code),
+        other => other.sqlite_error_code(),
+    };
+    match (&error, code) {
         (Sqlite::MultipleStatement, _) => {
             invalid("these are several statements; give one at a time".into())
         }

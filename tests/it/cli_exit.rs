@@ -42,11 +42,12 @@ fn each_code_has_its_cause() {
     }
     // 1: it failed.
     expect(&shell, "put missing", 1, "io");
-    expect(&shell, "import missing", 1, "io");
-    expect(&shell, "sql SELECT", 2, "invalid");
+    expect(&shell, "man one.json/pages", 1, "io");
     // 2: what was typed makes no sense.
     for (line, kind) in [
         ("", "usage"),
+        ("sql SELECT", "invalid"),
+        ("schema paint", "invalid"),
         ("paint", "usage"),
         ("list --colour", "usage"),
         ("put", "usage"),
@@ -62,7 +63,9 @@ fn each_code_has_its_cause() {
     expect(&shell, "put one.json missing", 3, "");
     // 10: there is no store.
     let empty = Shell::empty();
-    for line in ["stats", "put Cargo.toml", "verify", "backup create", "context tree"] {
+    for line in
+        ["stats", "put Cargo.toml", "verify", "backup create", "context tree", "import missing"]
+    {
         expect(&empty, line, 10, "no_store");
     }
     // 11: it is locked.
@@ -143,7 +146,7 @@ fn an_error_ends_with_what_to_do_next() {
         ("flag show async_performanse", "did you mean async_performance?"),
         ("flag show paint", "tintype flag list"),
         ("lst", "'list'"),
-        ("list --tga x", "'--tag'"),
+        ("list --contxt x", "'--context'"),
         ("init", "choose another --store"),
         ("list --store other.db", "tintype init --store other.db"),
         ("put one.json one.json --version v3", "tintype put --help"),

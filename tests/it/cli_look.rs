@@ -381,7 +381,7 @@ mod terminal {
 
     /// Runs a line on a terminal of its own, 60 columns wide, and gives what it shows.
     fn shown(shell: &Shell, line: &str) -> (Option<i32>, String) {
-        let script = format!("stty cols 60; exec {TINTYPE} {line}");
+        let script = format!("stty rows 24 cols 60; exec {TINTYPE} {line}");
         let mut terminal = Command::new("script");
         terminal.args(["-qec", &script, "/dev/null"]).current_dir(shell.path(""));
         terminal.env("TERM", "xterm").stdin(Stdio::null());

@@ -519,6 +519,9 @@ impl From<KeepRules> for Keep {
 }
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype retention show
+  tintype retention set --context shop.example --keep-daily 30")]
 pub enum Retention {
     /// List what is said, place by place
     #[command(after_help = "Examples:

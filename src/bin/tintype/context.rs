@@ -10,6 +10,9 @@ use crate::read::moment;
 use crate::suggest;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype context tree
+  tintype context tree 'shop.example/*' --depth 2")]
 pub enum ContextCommand {
     /// Show sites, their modules, components and functions, with what is stored in each
     Tree(Tree),

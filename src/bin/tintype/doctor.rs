@@ -106,8 +106,8 @@ mod browser {
         tell(Finding::ok("browser", path.display().to_string()))?;
         let options = BrowserOptions { executable: Some(path), ..BrowserOptions::default() };
         let watch = Stopwatch::start();
-        let browser = match Browser::launch(options) {
-            Ok(browser) => browser,
+        let (browser, _hooked) = match closed_by_signal(|| Browser::launch(options), &out.stop) {
+            Ok(started) => started,
             Err(error) => {
                 let advice = "start it by hand to see what it says; give it its sandbox, memory and \
                               a folder for temporary files";
@@ -115,7 +115,6 @@ mod browser {
             }
         };
         tell(Finding::ok("start", format!("{} ms", watch.elapsed().as_millis())))?;
-        let (browser, _hooked) = closed_by_signal(browser, &out.stop);
         let captured = capture(&browser);
         out.stop.check();
         match captured {

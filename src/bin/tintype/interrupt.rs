@@ -3,7 +3,8 @@
 //! A signal raises a flag. Long work looks at it wherever it tells how far it has come, and is unwound
 //! from there: a transaction is rolled back, half a file goes with the value that holds it, a browser is
 //! closed. What waits for somebody else, and so looks at nothing, is left where it stands: a store is
-//! never harmed by the end of a process. A second signal ends everything at once.
+//! never harmed by the end of a process. What would leave half a file or a browser behind is waited for.
+//! A second signal ends everything at once.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
@@ -38,6 +39,8 @@ pub struct Stop {
     signal: AtomicI32,
     /// Whether that was seen where it can be undone.
     seen: AtomicBool,
+    /// How much is under way that would leave something behind if the process ended now.
+    unfinished: AtomicUsize,
     /// How much is under way that looks whether it is to end.
     working: AtomicUsize,
     hook: Mutex<Option<Hook>>,
@@ -54,6 +57,18 @@ pub struct Working(Arc<Stop>);
 impl Drop for Working {
     fn drop(&mut self) {
         self.0.working.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Work that is waited for, as long as this is there.
+pub struct Unfinished(Arc<Stop>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // If a signal has come, it goes on waiting until all is undone.
+        if !self.0.is_raised() {
+            self.0.unfinished.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -137,6 +152,13 @@ impl Stop {
         Working(Arc::clone(self))
     }
 
+    /// Says that something begins that would leave something behind if the process ended: half a
+    /// file, a browser on its way. A signal waits for that, however long it takes.
+    pub fn unfinished(self: &Arc<Self>) -> Unfinished {
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
+        Unfinished(Arc::clone(self))
+    }
+
     /// Does something that waits for somebody else: a signal ends it where it stands.
     pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         let working = self.working.swap(0, Ordering::SeqCst);
@@ -205,7 +227,8 @@ impl Stop {
                 0 => IDLE_MAX,
                 _ => WORK_MAX,
             };
-            if watch.left_of(limit).is_zero() {
+            let unfinished = self.unfinished.load(Ordering::SeqCst) > 0;
+            if !unfinished && watch.left_of(limit).is_zero() {
                 self.tell(json);
                 std::process::exit(self.code());
             }

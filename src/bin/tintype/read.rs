@@ -89,6 +89,7 @@ fn save(
     out: &Out,
 ) -> Result<(), Failure> {
     let bar = out.progress_bytes(Some(artifact.bytes));
+    let _unfinished = out.stop.unfinished();
     let mut reader = repo.reader(version, artifact.name.as_str())?;
     write(path, &mut reader, &bar)?;
     bar.finish_and_clear();

@@ -12,6 +12,7 @@ use crate::args::{Export, ExportForm, Import, Repair};
 use crate::out::{self, Done, Failure, GREEN, Out, RED, Run, plain, size};
 
 pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
+    let _unfinished = out.stop.unfinished();
     let versions: Vec<Version> = args
         .versions
         .iter()

@@ -7,6 +7,10 @@ use clap::{Subcommand, ValueHint};
 use crate::args::KeepRules;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype backup create
+  tintype backup list
+  tintype backup restore latest --dry-run")]
 pub enum Backup {
     /// Make a backup, and print its id once it is read back and durable
     #[command(after_help = "\

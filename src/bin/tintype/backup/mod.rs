@@ -52,6 +52,7 @@ pub fn backup(
 
 fn create(repo: &Repository, options: &Options, out: &Out) -> Run {
     let bar = out.progress(0, "");
+    let _unfinished = out.stop.unfinished();
     let made = backup::create(repo, options, &mut |told| out::show(&bar, told))?;
     bar.finish_and_clear();
     let folder = match &options.to {

@@ -122,17 +122,23 @@ pub fn browser(given: &BrowserArgs) -> tintype::Result<Browser> {
     }
 }
 
-/// Lets a signal close a browser, so that nobody waits for what it would answer.
-pub fn closed_by_signal(browser: Browser, stop: &Arc<Stop>) -> (Arc<Browser>, Hooked) {
-    let browser = Arc::new(browser);
+/// Starts a browser that a signal closes, so that nobody waits for what it would answer.
+pub fn closed_by_signal(
+    start: impl FnOnce() -> tintype::Result<Browser>,
+    stop: &Arc<Stop>,
+) -> tintype::Result<(Arc<Browser>, Hooked)> {
+    // One that is on its way can't be closed yet.
+    let unfinished = stop.unfinished();
+    let browser = Arc::new(start()?);
     let known = Arc::downgrade(&browser);
     let hooked = stop.hooked(move || {
         if let Some(browser) = known.upgrade() {
             browser.close();
         }
     });
+    drop(unfinished);
     stop.check();
-    (browser, hooked)
+    Ok((browser, hooked))
 }
 
 /// How each page is opened.
@@ -175,7 +181,8 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn open_all(&mut self) -> Result<(), Failure> {
-        let (browser, _hooked) = closed_by_signal(browser(&self.args.browser)?, &self.out.stop);
+        let start = || browser(&self.args.browser);
+        let (browser, _hooked) = closed_by_signal(start, &self.out.stop)?;
         let several = self.args.urls.len() > 1 || self.args.urls.iter().any(|url| url == STDIN);
         for url in &self.args.urls {
             if url != STDIN {

@@ -45,11 +45,8 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
     }
     let store = choose_store(global)?;
     let _working = out.stop.working();
-    let browser = Browser::launch(BrowserOptions {
-        executable: args.browser.clone(),
-        ..BrowserOptions::default()
-    })?;
-    let (browser, hooked) = closed_by_signal(browser, &out.stop);
+    let options = BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
+    let (browser, hooked) = closed_by_signal(|| Browser::launch(options), &out.stop)?;
     let shop = Site::start().map_err(|source| Error::io("the demo's shop", source))?;
     let repo = Repository::init(&store)?;
     head(out, "A shop that changes, and breaks")?;

@@ -104,7 +104,7 @@ fn handle(
             // The page can't outlive its browser, which is started only where it is needed.
             let mut browser_of_page = None;
             recorder.handle_opening(incident, || {
-                let started = closed_by_signal(browser(&args.browser)?, &out.stop);
+                let started = closed_by_signal(|| browser(&args.browser), &out.stop)?;
                 let (browser, _) = browser_of_page.insert(started);
                 let page = browser.open_with(url, &options)?;
                 out.stop.check();

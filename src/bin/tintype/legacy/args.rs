@@ -6,6 +6,10 @@ use clap::{Subcommand, ValueHint};
 use tintype::Zone;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype legacy scan old/data
+  tintype legacy import old/data --dry-run
+  tintype legacy verify old/data")]
 pub enum Legacy {
     /// Tell what a folder holds; no store is needed, and nothing is changed
     #[command(after_help = "\
