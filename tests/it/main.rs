@@ -26,6 +26,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_exit;
+#[cfg(feature = "cli")]
 mod cli_flag;
 #[cfg(feature = "cli")]
 mod cli_incident;
@@ -34,7 +36,11 @@ mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
+mod cli_look;
+#[cfg(feature = "cli")]
 mod cli_monitor;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_report;
 #[cfg(feature = "cli")]
@@ -111,6 +117,7 @@ mod seed;
 mod selector;
 #[cfg(feature = "cli")]
 mod sqlite_page;
+mod sql;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;

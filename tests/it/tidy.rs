@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 41] = [
+const HOMES: [(&str, &[&str]); 45] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -53,7 +53,11 @@ const HOMES: [(&str, &[&str]); 41] = [
     ("tungstenite", &["src/capture/chrome/"]),
     ("clap", &["src/bin/"]),
     ("clap_complete", &["src/bin/"]),
+    ("clap_mangen", &["src/bin/tintype/man.rs"]),
     ("indicatif", &["src/bin/"]),
+    ("signal_hook", &["src/bin/tintype/interrupt.rs"]),
+    ("strsim", &["src/bin/tintype/suggest.rs"]),
+    ("unicode_width", &["src/bin/tintype/table.rs"]),
     ("terminal_size", &["src/bin/"]),
     (
         "base64",

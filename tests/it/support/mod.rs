@@ -17,6 +17,8 @@ pub mod pictures;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
+#[cfg(feature = "cli")]
+pub mod schema;
 pub mod script;
 #[cfg(feature = "chrome")]
 pub mod server;

@@ -17,6 +17,7 @@ use tintype::{
 };
 
 use crate::args::{Demo, Global};
+use crate::capture::closed_by_signal;
 use crate::diff;
 use crate::out::{BOLD, Done, Failure, GREEN, Out, RED, Run, plain, size, table};
 use site::{SELECTOR, Site, Stage};
@@ -43,10 +44,9 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
         return Err(Failure::Usage("demo tells people a story; it has no --json".to_owned()));
     }
     let store = choose_store(global)?;
-    let browser = Browser::launch(BrowserOptions {
-        executable: args.browser.clone(),
-        ..BrowserOptions::default()
-    })?;
+    let _working = out.stop.working();
+    let options = BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
+    let (browser, hooked) = closed_by_signal(|| Browser::launch(options), &out.stop)?;
     let shop = Site::start().map_err(|source| Error::io("the demo's shop", source))?;
     let repo = Repository::init(&store)?;
     head(out, "A shop that changes, and breaks")?;
@@ -59,7 +59,7 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
         head(out, &format!("Visit {number}: {what}"))?;
         visits.push(visit(&repo, &browser, &shop, number, out)?);
     }
-    drop(browser);
+    drop((hooked, browser));
     out.line("")?;
     compare_ends(&repo, &visits, out)?;
     out.line("")?;
@@ -111,6 +111,7 @@ fn visit(
     // The page, and what the scraper looks for in it.
     let config = CaptureConfig::new(CaptureMode::Both, Some(SELECTOR))?;
     let draft = Recorder::new(repo).draft(&mut page, draft, &config)?;
+    out.stop.check();
     let ledger = ledger(&draft);
     let products = products(&draft);
     let draft = match &products {
