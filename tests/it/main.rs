@@ -99,6 +99,7 @@ mod seed;
 mod selector;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
+mod stranger;
 mod stream;
 mod support;
 mod tidy;
