@@ -44,6 +44,7 @@ mod concurrency;
 mod crash;
 mod diff;
 mod entries;
+mod examples;
 mod exchange;
 mod faults;
 mod flag_capture;
