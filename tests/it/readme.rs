@@ -155,6 +155,11 @@ fn the_readme_shows_what_is_printed() {
 }
 
 #[test]
+fn many_scrapers_are_run_as_the_page_shows() {
+    check("docs/fleet.md", include_str!("../../docs/fleet.md"), &Shell::empty(), 25);
+}
+
+#[test]
 fn a_version_comes_out_of_the_file_without_tintype() {
     let shell = Shell::new();
     let page = |version: usize| -> String {
