@@ -78,7 +78,9 @@ fn difference(
         match pair.content {
             Some(Comparison::Text(text)) if pair.name.as_str() == "page.html" => {
                 let lines = text.unified.lines().filter(|line| line.starts_with(['+', '-']));
-                for line in lines.filter(|line| !line.starts_with("+++") && !line.starts_with("---")) {
+                for line in
+                    lines.filter(|line| !line.starts_with("+++") && !line.starts_with("---"))
+                {
                     writeln!(out, "    {line}")?;
                 }
             }

@@ -55,7 +55,12 @@ pub fn take_in(
         out,
         "proof: {}; {} files, {} artifacts of {} bytes; hashes: {} agree, {} differ, {} can't be checked",
         if proof.ok { "all is there" } else { "something differs" },
-        proof.files, proof.artifacts, proof.bytes, hashes.agree, hashes.differ, hashes.unknowable
+        proof.files,
+        proof.artifacts,
+        proof.bytes,
+        hashes.agree,
+        hashes.differ,
+        hashes.unknowable
     )?;
     for difference in &proof.problems {
         writeln!(out, "  {}: {}", difference.path, difference.detail)?;

@@ -131,3 +131,8 @@ pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Tra
 #[cfg(all(doctest, feature = "chrome"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The code for who comes from the Python systems, as tests.
+#[cfg(all(doctest, feature = "chrome"))]
+#[doc = include_str!("../docs/seeds.md")]
+pub struct Seeds;

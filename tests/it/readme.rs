@@ -160,6 +160,130 @@ fn many_scrapers_are_run_as_the_page_shows() {
 }
 
 #[test]
+fn an_old_folder_is_taken_in_as_the_page_shows() {
+    check("docs/seeds.md", include_str!("../../docs/seeds.md"), &Shell::empty(), 8);
+}
+
+/// Each documented call of the two Python systems, without what only their own code calls.
+const CALLS: &[&str] = &[
+    // Versions of data
+    "create_snapshot_manager",
+    "SnapshotManager",
+    "SnapshotMetadata",
+    "to_dict",
+    "from_dict",
+    "update_integrity_info",
+    "_initialize_storage",
+    "_load_registry",
+    "_save_registry",
+    "create_snapshot",
+    "_save_data_to_file",
+    "_load_data_from_file",
+    "get_snapshot",
+    "get_latest_snapshot",
+    "get_snapshot_by_tag",
+    "list_snapshots",
+    "list_versions",
+    "list_tags",
+    "tag_snapshot",
+    "untag_snapshot",
+    "delete_snapshot",
+    "_enforce_snapshot_limit",
+    "create_delta_snapshot",
+    "get_delta_snapshot",
+    "compare_snapshots",
+    "export_snapshot",
+    "import_snapshot",
+    "cleanup",
+    "clear_all",
+    "__del__",
+    "SnapshotError",
+    "VersioningError",
+    "SnapshotNotFoundError",
+    // Pages
+    "capture_snapshot",
+    "get_snapshots_by_context",
+    "get_performance_metrics",
+    "SnapshotContext",
+    "SnapshotConfig",
+    "SnapshotBundle",
+    "SiteSnapshotManager",
+    "capture_scraping_snapshot",
+    "capture_failure_snapshot",
+    "handle_selector_failure",
+    "ScraperSnapshotMixin",
+    "initialize_snapshots",
+    "capture_page_snapshot",
+    "handle_failure",
+    "SnapshotConfigPresets",
+    "get_production_config",
+    "get_debug_config",
+    "get_testing_config",
+    "get_config_for_environment",
+    "CaptureEnvironment",
+    "EventDrivenSnapshotManager",
+    "handle_event",
+    "register_trigger",
+    "SnapshotTriggerType",
+    "handle_retry_exhaustion",
+    "handle_timeout",
+    "handle_extraction_mismatch",
+    "SnapshotMigrator",
+    "scan_existing_snapshots",
+    "migrate_snapshots",
+    "MigrationValidator",
+    "validate_migration",
+    "FeatureFlagManager",
+    "is_feature_enabled",
+    "enable_feature",
+    "set_rollout_stage",
+    "set_site_rollout",
+    "is_context_aware_snapshots_enabled",
+    "is_dual_capture_enabled",
+    "is_async_performance_enabled",
+    "is_event_driven_enabled",
+    "is_legacy_compatibility_enabled",
+    "SnapshotSystemMonitor",
+    "start_monitoring",
+    "stop_monitoring",
+    "get_monitoring_status",
+    "AlertManager",
+    "create_alert",
+    "get_active_alerts",
+    "RollbackManager",
+    "create_backup",
+    "rollback_to_backup",
+    "rollback_feature_flags",
+    "EmergencyRollback",
+    "emergency_disable_all_features",
+    "emergency_restore_legacy_system",
+    "BrowserSnapshotIntegration",
+    "capture_snapshot_on_selector_failure",
+    "LegacySnapshotManager",
+    "CompatibilityLayer",
+    "create_context_from_legacy_params",
+    "BundleCorruptionError",
+    "ArtifactCaptureError",
+    "DirectoryManager",
+    "create_bundle_directory",
+    "get_bundle_path",
+    "PerformanceMonitor",
+    "get_performance_summary",
+    "SnapshotMode",
+    "AlertSeverity",
+    "AlertType",
+];
+
+#[test]
+fn each_call_of_the_python_systems_is_told_of() {
+    let page = include_str!("../../docs/seeds.md");
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: std::collections::BTreeSet<&str> = page.split(|c| !is_word(c)).collect();
+    let lost: Vec<_> = CALLS.iter().filter(|call| !words.contains(*call)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
 fn a_version_comes_out_of_the_file_without_tintype() {
     let shell = Shell::new();
     let page = |version: usize| -> String {

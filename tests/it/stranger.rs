@@ -220,7 +220,8 @@ impl Stranger {
 
     /// The digest of a snapshot's manifest.
     fn manifest(&self, id: i64) -> Vec<u8> {
-        let read = "SELECT version, created_us, place_id, session.name, status, based_on, description,
+        let read =
+            "SELECT version, created_us, place_id, session.name, status, based_on, description,
                       user_info FROM snapshot LEFT JOIN session ON session.id = session_id
                     WHERE snapshot.id = ?1";
         type Told = (String, i64, i64, Option<String>, i64, [Option<String>; 3]);
@@ -323,7 +324,9 @@ fn replay(stranger: &Stranger) -> (Stand, BTreeMap<i64, u64>) {
         }
     }
     let mut list = conn
-        .prepare("SELECT seq, at_us, kind, snapshot_id, detail, digest, chain FROM event ORDER BY seq")
+        .prepare(
+            "SELECT seq, at_us, kind, snapshot_id, detail, digest, chain FROM event ORDER BY seq",
+        )
         .unwrap();
     let mut rows = list.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
@@ -587,7 +590,9 @@ fn a_stranger_understands_what_was_observed() {
     let repo = Repository::init(&path).unwrap();
     let recorder = Recorder::new(&repo);
     let context: Context = "shop.example/products/list/run-1/read".parse().unwrap();
-    recorder.handle(&mut Script::new(), &Incident::selector_failure(context.clone(), ".price")).unwrap();
+    recorder
+        .handle(&mut Script::new(), &Incident::selector_failure(context.clone(), ".price"))
+        .unwrap();
     recorder.count_incident(&Incident::selector_failure(context, ".price")).unwrap();
     recorder.flush().unwrap();
     let took = [1_500_u64, 1_500, 80_000, 2_000_000];
@@ -611,7 +616,9 @@ fn a_stranger_understands_what_was_observed() {
         Nothing,
     ]);
     let (found, count): (Vec<u8>, i64) = conn
-        .query_row("SELECT fingerprint, count FROM incident", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT fingerprint, count FROM incident", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .unwrap();
     assert_eq!((found, count), (fingerprint.clone(), 2));
     let groups = incidents::groups(&repo, &GroupQuery::default()).unwrap();
@@ -667,9 +674,9 @@ fn a_stranger_knows_a_made_version_and_the_id_of_an_alert() {
         let (version, created, chosen): (String, i64, i64) =
             (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap());
         let digits: Option<Vec<_>> = version.chars().map(|digit| DIGITS.find(digit)).collect();
-        let time = digits.filter(|digits| digits.len() == 16).map(|digits| {
-            digits[..11].iter().fold(0, |time, digit| time * 32 + *digit as i64)
-        });
+        let time = digits
+            .filter(|digits| digits.len() == 16)
+            .map(|digits| digits[..11].iter().fold(0, |time, digit| time * 32 + *digit as i64));
         assert_eq!(chosen == 0, time == Some(created), "{version}");
         made += usize::from(chosen == 0);
     }
