@@ -10,6 +10,7 @@ pub mod monitor;
 pub mod progress;
 pub mod repack;
 pub mod repair;
+pub mod report;
 pub mod rollout;
 pub mod transfer;
 pub mod verify;

@@ -1,6 +1,6 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact` and some
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`, `report_hostile`, `report_shown` and some
 //! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
 //! `locks` a C compiler, `metrics`, `alerts` and `cli_monitor` Prometheus's `promtool`; `make test`
 //! installs what is missing.
@@ -35,6 +35,8 @@ mod cli_legacy;
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
 mod cli_monitor;
+#[cfg(feature = "cli")]
+mod cli_report;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -90,6 +92,11 @@ mod recorder;
 mod redact;
 mod repack;
 mod repair;
+mod report;
+#[cfg(feature = "chrome")]
+mod report_hostile;
+#[cfg(feature = "chrome")]
+mod report_shown;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;

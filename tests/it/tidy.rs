@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 38] = [
+const HOMES: [(&str, &[&str]); 39] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -55,7 +55,17 @@ const HOMES: [(&str, &[&str]); 38] = [
     ("clap_complete", &["src/bin/"]),
     ("indicatif", &["src/bin/"]),
     ("terminal_size", &["src/bin/"]),
-    ("base64", &["src/capture/", "src/format/har/", "src/format/mhtml.rs"]),
+    (
+        "base64",
+        &[
+            "src/capture/",
+            "src/format/har/",
+            "src/format/mhtml.rs",
+            "src/format/hashes.rs",
+            "src/ops/report/picture.rs",
+        ],
+    ),
+    ("maud", &["src/ops/report/"]),
     ("aho_corasick", &["src/capture/redact/"]),
     ("html5gum", &["src/capture/redact/", "src/capture/structure.rs"]),
     ("regex_automata", &["src/capture/redact/"]),

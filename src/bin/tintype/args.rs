@@ -11,6 +11,7 @@ pub use crate::flag::args::Flag;
 pub use crate::incident::args::Incident;
 pub use crate::legacy::args::Legacy;
 pub use crate::monitor::Monitor;
+pub use crate::report::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -133,6 +134,8 @@ pub enum Command {
     },
     /// Tell what differs between two snapshots
     Diff(Diff),
+    /// Write a page for people of what a snapshot tells: one HTML file
+    Report(Report),
     /// Capture web pages: a snapshot for each, in the order given
     #[cfg(feature = "chrome")]
     Capture(Box<Capture>),
@@ -600,6 +603,25 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         return Err("between 0 and 86400 seconds".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A number of bytes: `500k`, `24M`, `1G`, in powers of 1024, or the bytes alone.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, ""),
+    };
+    let shift = match unit {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err("a number of bytes is needed, as 500k, 24M or 1G".to_owned()),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| "a number of bytes is needed, as 500k, 24M or 1G".to_owned())
 }
 
 pub fn count(text: &str) -> Result<usize, String> {

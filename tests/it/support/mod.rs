@@ -10,6 +10,7 @@ pub mod har;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
+pub mod pictures;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
@@ -18,6 +19,8 @@ pub mod script;
 pub mod server;
 #[cfg(feature = "cli")]
 pub mod shell;
+#[cfg(feature = "chrome")]
+pub mod shown;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
