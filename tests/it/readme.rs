@@ -314,6 +314,63 @@ fn a_version_comes_out_of_the_file_without_tintype() {
     assert_eq!(shell.read("content-0"), shell.read("first"));
 }
 
+/// The anchor that a heading has where pages are shown: in lower case, without marks, `-` for spaces.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a page that are no code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    })
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> = ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
+        .map(|page| root.join(page))
+        .into();
+    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        pages.extend(path.extension().is_some_and(|end| end == "md").then_some(path));
+    }
+    let mut links = 0;
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for line in prose(&text) {
+            for rest in line.split("](").skip(1) {
+                let link = rest.split(')').next().unwrap();
+                if link.starts_with("http") {
+                    continue;
+                }
+                let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+                let target =
+                    if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+                assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+                if !heading.is_empty() {
+                    let there = std::fs::read_to_string(&target).unwrap();
+                    let mut headings = prose(&there).filter(|line| line.starts_with('#'));
+                    assert!(
+                        headings.any(|line| anchor(line) == heading),
+                        "{}: {link} is no heading of it",
+                        page.display()
+                    );
+                }
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 20, "{links} links were found");
+    assert_eq!(anchor("## With `sqlite3` alone, 2nd"), "with-sqlite3-alone-2nd");
+}
+
 #[test]
 fn what_is_not_shown_is_seen() {
     let text = "```console\n$ one\n> more\nout\n\n$ two\n```\n$ three\n```sh\n$ four\n```\n";

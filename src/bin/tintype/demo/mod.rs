@@ -7,7 +7,7 @@ mod tell;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tintype::capture::Outcome;
@@ -36,8 +36,8 @@ const VISITS: [(Stage, &str); 5] = [
 ];
 
 /// Where the page is, and what was made of it.
-const PAGE: &str = "shop.example/products/list";
-const DATA: &str = "shop.example/products/data";
+const PAGE: &str = "shop.example/products/list/-/read_prices";
+const DATA: &str = "shop.example/products/data/-/read_prices";
 
 /// How often the failure is told once more, by a scraper that goes on to other pages of the shop.
 const MORE: u64 = 8;
@@ -99,12 +99,13 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
         visits.push(scraper.visit(&shop, number, out)?);
     }
     drop(scraper);
-    let told: [&dyn Fn() -> Result<(), Failure>; 6] = [
+    let told: [&dyn Fn() -> Result<(), Failure>; 7] = [
         &|| tell::incident(&repo, out),
         &|| tell::ends(&repo, &visits, out),
         &|| tell::secrets(&repo, out),
         &|| tell::flags(&repo, out),
         &|| tell::cost(&repo, &store, out),
+        &|| tell::pages(&repo, &store, &visits, out),
         &|| tell::next(&store, out),
     ];
     for tell in told {
@@ -115,9 +116,23 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
     Ok(Done::Ok)
 }
 
-/// The store that is named, or one of the demo's own, made anew each time.
+/// The pages that are left beside the store: of the failure, of what differs, of all visits.
+const PAGES: [&str; 3] = ["failure", "difference", "overview"];
+
+/// Where a page is written.
+fn page_of(store: &Path, page: &str) -> PathBuf {
+    let stem = store.file_stem().unwrap_or_default().to_string_lossy();
+    store.with_file_name(format!("{stem}-{page}.html"))
+}
+
+/// The store that is named, or one of the demo's own, made anew each time, and its pages with it.
 fn choose_store(global: &Global) -> Result<PathBuf, Failure> {
     if let Some(named) = &global.store {
+        for path in PAGES.map(|page| page_of(named, page)) {
+            if fs::exists(&path).map_err(|source| Error::io(&path, source))? {
+                return Err(Failure::Elsewhere(Error::StoreExists { path }));
+            }
+        }
         return Ok(named.clone());
     }
     let store = PathBuf::from(STORE);
@@ -181,7 +196,9 @@ impl Scraper {
             self.recorder.flush()?;
             return Ok(Visit { page: version, data: None });
         };
-        let page = repo.create(draft.tag("good")?)?;
+        let stored = self.recorder.store(draft.tag("good")?, watch)?;
+        let off = || Failure::Usage("captures are switched off".to_owned());
+        let page = stored.ok_or_else(off)?.version;
         let took = watch.elapsed().as_millis();
         let draft = Draft::json(&products)?.context(DATA.parse()?).info("visit", number);
         let data = repo.create(draft)?;

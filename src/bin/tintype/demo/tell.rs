@@ -8,6 +8,8 @@ use tintype::format::entries::MessageChange;
 use tintype::model::config::FACTS;
 use tintype::ops::compare;
 use tintype::ops::good::last_good;
+use tintype::ops::monitor::Window;
+use tintype::ops::report::{self, Options};
 use tintype::ops::rollout::{self, By};
 use tintype::ops::verify::{self, Depth};
 
@@ -15,7 +17,7 @@ use tintype::records::incidents::{GroupQuery, groups};
 use tintype::{EvalContext, Flags, Query, Repository, Rollout, Version};
 
 use super::site::SECRET;
-use super::{Visit, head};
+use super::{PAGES, Visit, head, page_of};
 use crate::diff;
 use crate::out::{DIM, Failure, GREEN, Out, RED, plain, size};
 
@@ -168,6 +170,30 @@ pub fn cost(repo: &Repository, store: &Path, out: &Out) -> Result<(), Failure> {
     out.line(format!("  {verdict}: {} contents decoded and hashed", report.blobs))
 }
 
+/// Writes a page for people of the failure, one of what differs from when all was well, and one of all
+/// visits.
+pub fn pages(
+    repo: &Repository,
+    store: &Path,
+    visits: &[Visit],
+    out: &Out,
+) -> Result<(), Failure> {
+    head(out, "To look at")?;
+    let [.., broken] = visits else { return Ok(()) };
+    let options = Options::default();
+    let mut pages = vec![report::snapshot(repo, &broken.page, &options)?];
+    if let Some(good) = last_good(repo, &broken.page)? {
+        pages.push(report::difference(repo, &good, &broken.page, None, &options)?);
+        pages.push(report::overview(repo, &Window::default())?);
+    }
+    for (page, name) in pages.iter().zip(PAGES) {
+        let path = page_of(store, name);
+        let bytes = report::write(repo, page, &path, true)?;
+        out.line(format!("  {} ({})", plain(&path.display().to_string()), size(bytes)))?;
+    }
+    out.line(out.paint(DIM, "  each is one file that loads nothing; open it in any browser"))
+}
+
 /// Commands that go on from here.
 pub fn next(store: &Path, out: &Out) -> Result<(), Failure> {
     head(out, "Try next")?;
@@ -176,6 +202,7 @@ pub fn next(store: &Path, out: &Out) -> Result<(), Failure> {
     for (command, what) in [
         (format!("{tintype} --store {store} list --context 'shop.example/*'"), "what there is"),
         (format!("{tintype} --store {store} show latest:broken"), "all about the failure"),
+        (format!("{tintype} --store {store} incident list"), "how often it was met"),
         (
             format!(
                 "{tintype} --store {store} diff latest:good latest:broken --artifact page.html"
