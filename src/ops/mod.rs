@@ -5,6 +5,7 @@ pub mod compare;
 pub mod forget;
 pub mod gc;
 pub mod good;
+pub mod last_match;
 pub mod legacy;
 pub mod monitor;
 pub mod progress;

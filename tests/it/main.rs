@@ -38,6 +38,8 @@ mod cli_monitor;
 #[cfg(feature = "cli")]
 mod cli_report;
 #[cfg(feature = "cli")]
+mod cli_report_compare;
+#[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
 #[cfg(all(unix, feature = "cli"))]
@@ -93,6 +95,8 @@ mod redact;
 mod repack;
 mod repair;
 mod report;
+mod report_compare;
+mod report_overview;
 #[cfg(feature = "chrome")]
 mod report_hostile;
 #[cfg(feature = "chrome")]

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 8] = [
 ];
 
 /// Where each external crate may be named. An empty list is everywhere.
-const HOMES: [(&str, &[&str]); 39] = [
+const HOMES: [(&str, &[&str]); 41] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("log", &[]),
@@ -67,6 +67,8 @@ const HOMES: [(&str, &[&str]); 39] = [
     ),
     ("maud", &["src/ops/report/"]),
     ("aho_corasick", &["src/capture/redact/"]),
+    ("html5ever", &["src/format/document.rs"]),
+    ("scraper", &["src/format/document.rs"]),
     ("html5gum", &["src/capture/redact/", "src/capture/structure.rs"]),
     ("regex_automata", &["src/capture/redact/"]),
     ("env_logger", &["src/bin/"]),

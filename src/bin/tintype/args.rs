@@ -577,6 +577,12 @@ pub struct Diff {
     /// How to tell it
     #[arg(long, value_name = "F", default_value = "text")]
     pub format: DiffFormat,
+    /// With --format html: the file, where nothing may stand; - is stdout
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -587,6 +593,8 @@ pub enum DiffFormat {
     Json,
     /// What a program applies: an RFC 6902 patch for JSON (a HAR too), a unified diff for texts (a console log too)
     Patch,
+    /// A page to look at, in one file: pictures over each other, texts with what is the same folded
+    Html,
 }
 
 #[cfg(feature = "chrome")]

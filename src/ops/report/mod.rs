@@ -10,6 +10,7 @@
 //! evidence  artifacts, each read for itself                             picture  pictures
 //! lacking   why a part is not there, and how it is got                  layout   JSON to be read
 //! subject   a snapshot, understood: facts, messages, requests           the rest: a section each
+//! difference/  two snapshots, side by side                              overview/  all of a context
 //! ```
 //!
 //! **Invariant:** nothing of a store is trusted: no connection is made and no script runs but the
@@ -21,6 +22,7 @@
 mod commands;
 mod console;
 mod data;
+mod difference;
 mod environment;
 mod evidence;
 mod frame;
@@ -28,7 +30,9 @@ mod history;
 mod lacking;
 mod layout;
 mod ledger;
+mod lost;
 mod network;
+mod overview;
 mod parts;
 mod picture;
 mod problem;
@@ -44,6 +48,9 @@ use std::io::Write;
 use std::path::Path;
 
 use maud::{Markup, html};
+
+pub use self::difference::difference;
+pub use self::overview::overview;
 
 use self::history::History;
 use self::parts::{Tone, badge};
@@ -91,6 +98,7 @@ pub fn snapshot(repo: &Repository, version: &Version, options: &Options) -> Resu
     let mut add = |id, title, body: Option<Markup>| {
         sections.extend(body.map(|body| Section::new(id, title, body)));
     };
+    add("selector", "The selector", lost::of(repo, &subject)?.as_ref().map(lost::body));
     add("seen", "What was there", seen::body(&subject, &mut pictures)?);
     add("data", "Data", data::body(repo, &subject, &history, &mut pictures)?);
     add("timeline", "What happened", timeline::body(&subject));

@@ -14,8 +14,8 @@ use super::text::{moment, plain};
 use crate::format::hashes;
 use crate::model::time::Time;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+const STYLE: &str = concat!(include_str!("style.css"), include_str!("compare.css"));
+const SCRIPT: &str = concat!(include_str!("script.js"), include_str!("compare.js"));
 
 /// A report, ready to be written.
 pub(super) struct Document {

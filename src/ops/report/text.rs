@@ -24,7 +24,8 @@ fn is_hidden(character: char) -> bool {
         || character.is_control()
 }
 
-fn written_out(text: &str, keep: &[char]) -> String {
+/// A text with what can't be seen written out, but for those that are kept.
+pub(super) fn written_out(text: &str, keep: &[char]) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         if is_hidden(character) && !keep.contains(&character) {

@@ -24,6 +24,8 @@ pub mod shown;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
+#[cfg(feature = "chrome")]
+pub mod viewer;
 
 /// Bytes without pattern: each seed has its own.
 pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
