@@ -732,6 +732,6 @@ mod pages {
             let page = String::from_utf8(shell.read(&format!("shop-{page}.html"))).unwrap();
             assert!(page.contains("shop.example") && !page.contains("wet-plate-1851"));
         }
-        shell.run("demo --store shop.db").failed(15, "shop-failure.html exists already");
+        shell.run("demo --store shop.db").failed(15, "shop.db exists already");
     }
 }

@@ -8,6 +8,7 @@ mod tell;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tintype::capture::Outcome;
@@ -17,7 +18,8 @@ use tintype::model::config::FACTS;
 use tintype::model::incident::{Incident, budget::Rate};
 use tintype::model::time::Stopwatch;
 use tintype::{
-    BlobHash, CaptureConfig, CaptureMode, Context, Draft, Error, Recorder, Repository, Version,
+    BlobHash, CaptureConfig, CaptureMode, Clock, Context, Draft, Error, Recorder, Repository,
+    SystemClock, Version,
 };
 
 use crate::args::{Demo, Global};
@@ -36,8 +38,11 @@ const VISITS: [(Stage, &str); 5] = [
 ];
 
 /// Where the page is, and what was made of it.
-const PAGE: &str = "shop.example/products/list/-/read_prices";
-const DATA: &str = "shop.example/products/data/-/read_prices";
+const PAGE: &str = "shop.example/products/list/tour/read_prices";
+const DATA: &str = "shop.example/products/data/tour/read_prices";
+
+/// What is between two visits, as it is told; nobody waits for it.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often the failure is told once more, by a scraper that goes on to other pages of the shop.
 const MORE: u64 = 8;
@@ -128,9 +133,10 @@ fn page_of(store: &Path, page: &str) -> PathBuf {
 /// The store that is named, or one of the demo's own, made anew each time, and its pages with it.
 fn choose_store(global: &Global) -> Result<PathBuf, Failure> {
     if let Some(named) = &global.store {
-        for path in PAGES.map(|page| page_of(named, page)) {
-            if fs::exists(&path).map_err(|source| Error::io(&path, source))? {
-                return Err(Failure::Elsewhere(Error::StoreExists { path }));
+        let pages = PAGES.map(|page| page_of(named, page));
+        for path in [named].into_iter().chain(&pages) {
+            if fs::exists(path).map_err(|source| Error::io(path, source))? {
+                return Err(Error::StoreExists { path: path.clone() }.into());
             }
         }
         return Ok(named.clone());
@@ -165,14 +171,16 @@ struct Scraper {
 }
 
 impl Scraper {
-    /// Visits the shop: looks at the page, takes its data, keeps both. Where there is no data, tells
+    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there is no data, tells
     /// that its selector failed, which captures the page.
     fn visit(&mut self, shop: &Site, number: u32, out: &Out) -> Result<Visit, Failure> {
         let repo = self.recorder.repository().clone();
         let watch = Stopwatch::start();
         let context: Context = PAGE.parse()?;
         let mut page = self.browser.open(shop.url())?;
-        let draft = Draft::new().context(context.clone()).info("visit", number);
+        let days_ago = (VISITS.len() as u32).saturating_sub(number);
+        let taken_at = SystemClock.now().minus(DAY * days_ago);
+        let draft = Draft::new().context(context.clone()).at(taken_at).info("visit", number);
         let draft = self.recorder.draft(&mut page, draft, &config()?)?;
         let Some(products) = products(&draft) else {
             let watch = Stopwatch::start();
@@ -200,8 +208,8 @@ impl Scraper {
         let off = || Failure::Usage("captures are switched off".to_owned());
         let page = stored.ok_or_else(off)?.version;
         let took = watch.elapsed().as_millis();
-        let draft = Draft::json(&products)?.context(DATA.parse()?).info("visit", number);
-        let data = repo.create(draft)?;
+        let draft = Draft::json(&products)?.context(DATA.parse()?).at(taken_at);
+        let data = repo.create(draft.info("visit", number))?;
         out.line(format!(
             "{} {} prices by {SELECTOR}, captured in {took} ms",
             out.paint(GREEN, "scraped"),

@@ -57,7 +57,7 @@ pub fn incident(repo: &Repository, out: &Out) -> Result<(), Failure> {
 pub fn ends(repo: &Repository, visits: &[Visit], out: &Out) -> Result<(), Failure> {
     let data: Vec<&Version> = visits.iter().filter_map(|visit| visit.data.as_ref()).collect();
     if let [.., before, after, _] = data.as_slice() {
-        head(out, "What changed in the data on visit 3")?;
+        head(out, "What changed in the data on visit 3, told to be a day later")?;
         diff::text(&compare::compare(repo, before, after, None)?, out)?;
         out.line("")?;
     }
@@ -172,12 +172,7 @@ pub fn cost(repo: &Repository, store: &Path, out: &Out) -> Result<(), Failure> {
 
 /// Writes a page for people of the failure, one of what differs from when all was well, and one of all
 /// visits.
-pub fn pages(
-    repo: &Repository,
-    store: &Path,
-    visits: &[Visit],
-    out: &Out,
-) -> Result<(), Failure> {
+pub fn pages(repo: &Repository, store: &Path, visits: &[Visit], out: &Out) -> Result<(), Failure> {
     head(out, "To look at")?;
     let [.., broken] = visits else { return Ok(()) };
     let options = Options::default();
