@@ -85,7 +85,7 @@
 //! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; stored HTML as a tree; JSON documents of snapshots; what older programs wrote |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
 //! | 4 | [`records`] | what is kept beside snapshots: [`records::flags`], [`records::incidents`], [`records::metrics`], [`records::alerts`] |
-//! | 5 | [`ops`] | verbs on a store: [`ops::backup`], [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::rollout`], [`ops::monitor`], [`ops::good`], [`ops::legacy`], [`ops::last_match`], [`ops::report`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::backup`], [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::report`], [`ops::rollout`], [`ops::monitor`], [`ops::good`], [`ops::last_match`], [`ops::legacy`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium; [`capture::site`] for who scrapes, [`capture::trigger`] for what he did not expect |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a

@@ -118,7 +118,7 @@ fn a_report_says_what_failed_where_and_how_often_and_shows_what_was_there() {
         "it never came",
         "the page has no frames",
         "2 × password",
-        "2 snapshots of this place: 1 good, 1 partial, 0 failed",
+        "2 snapshots of this place: 1 whole, 1 in part, 0 failed",
         "1280 × 800 px",
         "nightly",
     ] {
@@ -175,7 +175,8 @@ fn damage(path: &Path, hash: &str) {
 
 #[test]
 fn a_damaged_artifact_is_told_by_name_and_the_rest_is_shown() {
-    for name in ["view.png", "text.txt", "console.jsonl", "network.har", "facts.json", "page.html"] {
+    for name in ["view.png", "text.txt", "console.jsonl", "network.har", "facts.json", "page.html"]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tintype.db");
         let repo = Repository::init(&path).unwrap();
@@ -199,9 +200,13 @@ fn a_damaged_artifact_is_told_by_name_and_the_rest_is_shown() {
 fn what_is_cut_says_how_much() {
     let repo = Repository::temporary().unwrap();
     let lines: Vec<String> = (0..5_000)
-        .map(|n| json!({"kind": "console", "level": "info", "text": format!("{n} {}", "x".repeat(200))}).to_string())
+        .map(|n| {
+            json!({"kind": "console", "level": "info", "text": format!("{n} {}", "x".repeat(200))})
+                .to_string()
+        })
         .collect();
-    let requests = (0..900).map(|n| request(n, 200, &format!("https://shop.example/{n}"))).collect();
+    let requests =
+        (0..900).map(|n| request(n, 200, &format!("https://shop.example/{n}"))).collect();
     let draft = Draft::new()
         .artifact(stored("text.txt", "text/plain", "a line of words\n".repeat(200_000)))
         .artifact(stored("page.html", "text/html", "<p>a paragraph</p>".repeat(100_000)))
@@ -229,8 +234,16 @@ fn three_hundred_requests_weigh_less_than_two_megabytes() {
         .map(|n| json!({"kind": "console", "level": "warning", "text": format!("{n} is slow\n{}", "at f\n".repeat(40))}).to_string())
         .collect();
     let draft = Draft::new()
-        .artifact(stored("page.html", "text/html", "<p class=\"row\">a paragraph</p>".repeat(20_000)))
-        .artifact(stored("source.html", "text/html", "<p class=\"row\">a paragraph</p>".repeat(20_000)))
+        .artifact(stored(
+            "page.html",
+            "text/html",
+            "<p class=\"row\">a paragraph</p>".repeat(20_000),
+        ))
+        .artifact(stored(
+            "source.html",
+            "text/html",
+            "<p class=\"row\">a paragraph</p>".repeat(20_000),
+        ))
         .artifact(stored("text.txt", "text/plain", "a line of words\n".repeat(20_000)))
         .artifact(stored("console.jsonl", "application/x-ndjson", lines.join("\n")))
         .artifact(har(requests));
@@ -244,7 +257,8 @@ fn three_hundred_requests_weigh_less_than_two_megabytes() {
 fn data_is_laid_out_with_every_digit_and_every_member() {
     let repo = Repository::temporary().unwrap();
     let place = || "shop.example/feed".parse().unwrap();
-    let first = r#"{"n":123456789012345678901234567890.10,"a":1,"a":2,"s":"{[\",:]}","e":{},"l":[]}"#;
+    let first =
+        r#"{"n":123456789012345678901234567890.10,"a":1,"a":2,"s":"{[\",:]}","e":{},"l":[]}"#;
     let first = repo.create(Draft::json_text(first).unwrap().context(place())).unwrap();
     let page = page_of(&repo, &first);
     let laid_out = "{\n  &quot;n&quot;: 123456789012345678901234567890.10,\n  &quot;a&quot;: 1,\n  \
@@ -287,8 +301,18 @@ fn a_page_is_written_whole_where_nothing_stands_or_where_that_is_meant() {
 }
 
 const NAMES: [&str; 12] = [
-    "facts.json", "console.jsonl", "network.har", "view.png", "full.png", "full-001.png",
-    "page.html", "frame-1.html", "element.html", "text.txt", "aria.yml", "data",
+    "facts.json",
+    "console.jsonl",
+    "network.har",
+    "view.png",
+    "full.png",
+    "full-001.png",
+    "page.html",
+    "frame-1.html",
+    "element.html",
+    "text.txt",
+    "aria.yml",
+    "data",
 ];
 
 fn json_like() -> impl Strategy<Value = Value> {
@@ -301,9 +325,32 @@ fn json_like() -> impl Strategy<Value = Value> {
         Just(json!("2026-01-01T00:00:00Z")),
     ];
     let key = prop::sample::select(vec![
-        "log", "entries", "request", "response", "url", "headers", "time", "timings", "status", "load",
-        "title", "waits", "ledger", "name", "config", "selector", "viewport", "text", "stack", "kind",
-        "level", "startedDateTime", "redacted", "content", "size", "navigated_at",
+        "log",
+        "entries",
+        "request",
+        "response",
+        "url",
+        "headers",
+        "time",
+        "timings",
+        "status",
+        "load",
+        "title",
+        "waits",
+        "ledger",
+        "name",
+        "config",
+        "selector",
+        "viewport",
+        "text",
+        "stack",
+        "kind",
+        "level",
+        "startedDateTime",
+        "redacted",
+        "content",
+        "size",
+        "navigated_at",
     ]);
     leaf.prop_recursive(5, 40, 5, move |inner| {
         prop_oneof![

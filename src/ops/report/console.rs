@@ -26,6 +26,8 @@ pub(super) struct Message {
     pub stack: Vec<String>,
     /// How many times it was said, one after the other.
     pub times: u64,
+    /// Whether the browser says it of a request, which is told of with the requests too.
+    pub of_request: bool,
 }
 
 impl Message {
@@ -66,6 +68,7 @@ fn message(line: &[u8]) -> Message {
         text: said,
         place: place(&value),
         stack: stack.collect(),
+        of_request: value["request_id"].is_string(),
         times: value["repeat"].as_u64().unwrap_or(1),
     }
 }

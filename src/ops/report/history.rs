@@ -163,7 +163,7 @@ pub(super) fn body(history: &History) -> Markup {
             p {
                 (count(whole, "snapshot")) " of this place"
                 @if history.more.contains(&true) { ", those next to this one" }
-                ": " (number(good)) " good, " (number(warn)) " partial, " (number(bad))
+                ": " (number(good)) " whole, " (number(warn)) " in part, " (number(bad))
                 " failed or taken of an incident."
                 @if let Some(good) = history.last_good().filter(|_| tone_of(&history.snapshots[history.here]) != Tone::Good) {
                     " The last good one before this is " (code(good.version.as_str())) ", taken "
@@ -221,7 +221,7 @@ fn chart(history: &History) -> Markup {
             }
             div.ends { span { (short(first, span)) } span { (short(last, span)) } }
             figcaption.key {
-                span { i.good {} "good" } span { i.warn {} "partial" }
+                span { i.good {} "whole" } span { i.warn {} "in part" }
                 span { i.bad {} "failed or an incident" } span { i.here {} "this one" }
             }
         }

@@ -127,7 +127,7 @@ pub(super) fn table(
 ) -> Markup {
     let class = |at: usize| columns.get(at).map_or("", |column| column.class);
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(plain(caption)) {
+        div.scroll tabindex="0" role="group" aria-label=(plain(caption)) {
             table {
                 caption { (plain(caption)) }
                 thead { tr {

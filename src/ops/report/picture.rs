@@ -87,7 +87,7 @@ impl Pictures {
         let Size { width, height } = picture.size;
         Ok(html! {
             figure {
-                div.sheet tabindex="0" role="region" aria-label=(plain(alt)) { (picture.img(alt)) }
+                div.sheet tabindex="0" role="group" aria-label=(plain(alt)) { (picture.img(alt)) }
                 figcaption { (width) " × " (height) " px, " (size(bytes)) }
             }
         })

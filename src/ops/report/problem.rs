@@ -7,13 +7,17 @@ use super::history;
 use super::network::{origin, short};
 use super::parts::{Tone, facts, folded, notice};
 use super::subject::Subject;
-use super::text::{block, code, count, line, number};
+use super::text::{block, code, count, elided, line, number};
 use crate::model::artifact::ArtifactStatus;
 use crate::model::snapshot::Status;
 use crate::records::incidents::Group;
 
 /// The most errors of one kind that are shown here; the sections below have all.
 const SHOWN_MAX: usize = 4;
+/// The most messages that are told apart here.
+const KINDS_MAX: usize = 64;
+/// The most characters of a message or an address here.
+const LONG_CHARS: usize = 200;
 
 /// A thing that went wrong: its headline, and what more is known.
 struct Wrong {
@@ -170,7 +174,9 @@ fn selector(subject: &Subject<'_>) -> Option<Wrong> {
 }
 
 fn exceptions(subject: &Subject<'_>) -> Option<Wrong> {
-    let failed: Vec<_> = subject.messages.iter().filter(|message| message.failed()).collect();
+    let told_below = subject.requests.is_some();
+    let failed = subject.messages.iter().filter(|message| message.failed());
+    let failed: Vec<_> = failed.filter(|message| !(told_below && message.of_request)).collect();
     let first = failed.first()?;
     let thrown = failed.iter().filter(|message| message.kind == "exception").count() as u64;
     let errors = failed.len() as u64 - thrown;
@@ -182,13 +188,28 @@ fn exceptions(subject: &Subject<'_>) -> Option<Wrong> {
             (count(thrown, "uncaught exception")) " and " (count(errors, "error")) " on the console."
         },
     };
-    let first_line = |text: &str| line(text.lines().next().unwrap_or_default());
+    // Those that say the same are one line.
+    let mut alike: Vec<(&str, u64)> = Vec::new();
+    for message in &failed {
+        let text = message.text.lines().next().unwrap_or_default();
+        let known = alike.iter().position(|(known, _)| *known == text);
+        match known {
+            Some(at) => alike[at].1 = alike[at].1.saturating_add(message.times),
+            None if alike.len() <= KINDS_MAX => alike.push((text, message.times)),
+            None => {}
+        }
+    }
     Some(Wrong {
         tone,
         headline,
         more: html! { ul.bullets {
-            @for message in failed.iter().take(SHOWN_MAX) { li { (first_line(&message.text)) } }
-            @if failed.len() > SHOWN_MAX { li { "and " (failed.len() - SHOWN_MAX) " more" } }
+            @for (text, times) in alike.iter().take(SHOWN_MAX) {
+                li {
+                    (line(&elided(text, LONG_CHARS)))
+                    @if *times > 1 { ", " (number(*times)) " times" }
+                }
+            }
+            @if alike.len() > SHOWN_MAX { li { "and others, which the timeline has" } }
         } },
     })
 }
@@ -208,7 +229,7 @@ fn requests(subject: &Subject<'_>) -> Option<Wrong> {
         more: html! { ul.bullets {
             @for request in failed.iter().take(SHOWN_MAX) {
                 li {
-                    (code(&format!("{} {}", request.method, short(&request.url, own)))) ": "
+                    (code(&format!("{} {}", request.method, elided(&short(&request.url, own), LONG_CHARS)))) ": "
                     (line(&request.outcome()))
                 }
             }

@@ -55,6 +55,19 @@ fn cut(text: &str, chars: usize) -> (&str, usize) {
     }
 }
 
+/// The beginning of a text and its end, with what is between them left out where it is longer than
+/// so many characters: an address tells most at its ends.
+pub(super) fn elided(text: &str, chars: usize) -> String {
+    let long = text.chars().count();
+    if long <= chars {
+        return text.to_owned();
+    }
+    let tail = chars / 4;
+    let head: String = text.chars().take(chars - tail).collect();
+    let end: String = text.chars().skip(long - tail).collect();
+    format!("{head} … {end}")
+}
+
 /// A text of unknown origin within a line: it can't turn the direction of what is around it.
 pub(super) fn line(text: &str) -> Markup {
     html! { bdi { (plain(text)) } }
@@ -71,7 +84,7 @@ pub(super) fn block(label: &str, text: &str) -> Markup {
     let end = text.floor_char_boundary(BLOCK_BYTES_MAX.min(text.len()));
     let shown = written_out(&text[..end], &['\n', '\t']);
     html! {
-        pre.block tabindex="0" role="region" aria-label=(plain(label)) dir="auto" { (shown) }
+        pre.block tabindex="0" role="group" aria-label=(plain(label)) dir="auto" { (shown) }
         (shown_of(end as u64, text.len() as u64))
     }
 }

@@ -7,7 +7,7 @@ use super::lacking::lacking;
 use super::network::{Request, origin, short};
 use super::parts::{Column, Row, Tone, badge, filter, folded, table};
 use super::subject::Subject;
-use super::text::{block, code, line, millis, number, shown_of, size};
+use super::text::{block, code, elided, line, millis, number, shown_of, size};
 use crate::model::config::PagePart;
 use crate::model::time::Time;
 
@@ -18,6 +18,9 @@ const DETAIL_BYTES_MAX: usize = 256 * 1024;
 const DETAIL_BYTES_EACH: usize = 8 * 1024;
 /// A first line of more characters than this has its whole text folded below it.
 const HEADLINE_CHARS: usize = 240;
+
+/// The most characters of an address here; the requests have all of it.
+const ADDRESS_CHARS: usize = 160;
 
 /// Something that happened.
 enum Moment<'a> {
@@ -135,7 +138,7 @@ fn said_row(message: &Message, began: Option<Time>, detail_left: &mut usize) -> 
             (line(&headline))
             @if headline.len() < first.len() { "…" }
             @if message.times > 1 { " " (badge(Tone::Plain, &format!("{} times", number(message.times)))) }
-            @if let Some(place) = &message.place { " " span.soft { (line(place)) } }
+            @if let Some(place) = &message.place { " " span.soft { (line(&elided(place, ADDRESS_CHARS))) } }
             @if !detail.is_empty() && fits {
                 (folded(html! { "All of it" }, block("The whole message", &detail)))
             } @else if !detail.is_empty() {
@@ -170,7 +173,7 @@ fn asked_row(request: &Request, began: Option<Time>, own: &str) -> Row {
         html! { (after(request.sent_at, began)) },
         badge(if failed { Tone::Bad } else { Tone::Plain }, "request"),
         html! {
-            (code(&format!("{} {}", request.method, short(&request.url, own))))
+            (code(&format!("{} {}", request.method, elided(&short(&request.url, own), ADDRESS_CHARS))))
             " " span.soft { (line(&request.outcome())) ", " (millis(request.took_ms)) }
         },
     ]);

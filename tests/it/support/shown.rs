@@ -1,15 +1,15 @@
 //! HTML files as people open them: in Chromium, from a disk.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
-use tintype::capture::chrome::headless_chrome::browser::tab::point::Point;
-use tintype::capture::chrome::headless_chrome::protocol::cdp::types::Event;
-use tintype::capture::chrome::headless_chrome::protocol::cdp::Emulation;
-use tintype::capture::chrome::headless_chrome::{Browser, LaunchOptions, Tab};
 use tintype::capture::chrome::ChromePage;
+use tintype::capture::chrome::headless_chrome::browser::tab::point::Point;
+use tintype::capture::chrome::headless_chrome::protocol::cdp::Emulation;
+use tintype::capture::chrome::headless_chrome::protocol::cdp::types::Event;
+use tintype::capture::chrome::headless_chrome::{Browser, LaunchOptions, Tab};
 
 use super::chromium::Shot;
 
@@ -63,7 +63,8 @@ impl Shower {
 impl Shown {
     /// What an expression comes to, as JSON.
     pub fn value(&self, expression: &str) -> Value {
-        let wrapped = format!("Promise.resolve({expression}).then((it) => JSON.stringify(it) ?? 'null')");
+        let wrapped =
+            format!("Promise.resolve({expression}).then((it) => JSON.stringify(it) ?? 'null')");
         let found = self.tab.evaluate(&wrapped, true).unwrap();
         let text = found.value.unwrap_or_else(|| panic!("{expression}: {:?}", found.description));
         serde_json::from_str(text.as_str().unwrap()).unwrap()
