@@ -54,6 +54,7 @@ mod concurrency;
 mod crash;
 mod diff;
 mod entries;
+mod examples;
 mod exchange;
 mod extension;
 mod faults;
@@ -120,6 +121,7 @@ mod sqlite_page;
 mod sql;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
+mod stranger;
 mod stream;
 mod support;
 mod tidy;
