@@ -502,7 +502,7 @@ mod seen {
                     artifact("notes.txt", "text/plain", format!("{}{n}", "long".repeat(200))),
                     console(
                         &[
-                            ("error", &format!("no price {n}")),
+                            ("error", format!("no price {n}").as_str()),
                             ("warning", "slow"),
                             ("log", "y".repeat(200).as_str()),
                         ][n..],
