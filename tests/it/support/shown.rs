@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tintype::capture::chrome::ChromePage;
@@ -25,7 +26,12 @@ pub struct Shown {
 
 impl Shower {
     pub fn start() -> Self {
-        let options = LaunchOptions::default_builder().sandbox(false).port(Some(0)).build();
+        let options = LaunchOptions::default_builder()
+            .sandbox(false)
+            .port(Some(0))
+            // A machine with much else to do is slow to ask again.
+            .idle_browser_timeout(Duration::from_secs(600))
+            .build();
         match Browser::new(options.unwrap()) {
             Ok(browser) => Shower(browser),
             Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),
@@ -37,8 +43,19 @@ impl Shower {
         self.go(&format!("file://{}", path.canonicalize().unwrap().display()))
     }
 
-    /// Opens an address.
+    /// Opens an address and waits until it is there.
     pub fn go(&self, url: &str) -> Shown {
+        let shown = self.send(url);
+        shown.tab.wait_until_navigated().unwrap();
+        shown
+    }
+
+    /// Opens a file, whatever comes of it.
+    pub fn send_to(&self, path: &Path) -> Shown {
+        self.send(&format!("file://{}", path.canonicalize().unwrap().display()))
+    }
+
+    fn send(&self, url: &str) -> Shown {
         let tab = self.0.new_tab().unwrap();
         let dialogs = Arc::new(AtomicUsize::new(0));
         let (counted, closing) = (Arc::clone(&dialogs), Arc::downgrade(&tab));
@@ -55,7 +72,7 @@ impl Shower {
             }
         };
         tab.add_event_listener(Arc::new(listener)).unwrap();
-        tab.navigate_to(url).unwrap().wait_until_navigated().unwrap();
+        tab.navigate_to(url).unwrap();
         Shown { tab, browser: self.0.clone(), dialogs }
     }
 }
