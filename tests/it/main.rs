@@ -84,6 +84,7 @@ mod parts;
 mod pickle;
 #[cfg(feature = "chrome")]
 mod pictures;
+mod places;
 mod png;
 mod protocol;
 mod pyjson;
