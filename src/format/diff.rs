@@ -358,7 +358,11 @@ fn has_wide_integer(text: &[u8]) -> bool {
 }
 
 /// Finds what is equal in two sequences, in order. `searched` is what this has cost so far.
-fn align<'a, T: Eq + Hash>(old: &'a [T], new: &'a [T], searched: &mut usize) -> Vec<DiffOp> {
+pub(super) fn align<'a, T: Eq + Hash>(
+    old: &'a [T],
+    new: &'a [T],
+    searched: &mut usize,
+) -> Vec<DiffOp> {
     let start = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old_rest, new_rest) = (&old[start..], &new[start..]);
     let end = old_rest

@@ -84,6 +84,25 @@ pub struct Area {
     pub changed_pixels: u64,
 }
 
+/// The size of an image and its media type, from its first bytes and without decoding it.
+///
+/// Gives `None` where it is no PNG, JPEG or WebP, or larger than [`DECODED_BYTES_MAX`].
+pub fn look(content: &[u8]) -> Option<(Size, &'static str)> {
+    let reader = Cursor::new(content);
+    let (decoder, media_type): (Box<dyn ImageDecoder + '_>, _) =
+        match image::guess_format(content).ok()? {
+            ImageFormat::Png => {
+                (Box::new(PngDecoder::with_limits(reader, limits()).ok()?), "image/png")
+            }
+            ImageFormat::Jpeg => (Box::new(JpegDecoder::new(reader).ok()?), "image/jpeg"),
+            ImageFormat::WebP => (Box::new(WebPDecoder::new(reader).ok()?), "image/webp"),
+            _ => return None,
+        };
+    let (width, height) = decoder.dimensions();
+    let size = Size { width, height };
+    fits(size, channel_bytes(decoder.color_type())).then_some((size, media_type))
+}
+
 /// Compares two images by their pixels.
 ///
 /// Gives `None` where one of them is no PNG, JPEG or WebP, is damaged, moves, or is larger than

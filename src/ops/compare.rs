@@ -103,19 +103,14 @@ pub fn compare_as(
 ) -> Result<Compared> {
     let (first, second) = repo.read(|view| Ok((view.get(before)?, view.get(after)?)))?;
     let mut pairs = Vec::new();
-    for (left, right) in pair_up(&first, &second) {
-        let Some(name) = right.or(left).map(|artifact| artifact.name.clone()) else { continue };
+    for both in pair_up(&first, &second) {
+        let Some(name) = both.1.or(both.0).map(|artifact| artifact.name.clone()) else { continue };
         if artifact.is_some_and(|wanted| *wanted != name) {
             continue;
         }
-        let both = left.zip(right);
-        let (left, right) = (left.filter(holds), right.filter(holds));
-        let standing = match (left, right) {
-            (Some(left), Some(right)) if left.hash != right.hash => Standing::Changed,
-            (Some(_), None) => Standing::Removed,
-            (None, Some(_)) => Standing::Added,
-            _ => Standing::Same,
-        };
+        let standing = Standing::of(both);
+        let (left, right) = (both.0.filter(holds), both.1.filter(holds));
+        let both = both.0.zip(both.1);
         let content = match both.filter(|both| standing == Standing::Changed || was_silent(both)) {
             Some((left, right)) => Some(contents(repo, (before, left), (after, right), &choose)?),
             None => None,
@@ -143,13 +138,27 @@ pub fn compare_as(
     })
 }
 
+impl Standing {
+    /// How the artifacts of a pair stand to each other, of which at least one is there.
+    pub(super) fn of((left, right): Two<'_>) -> Self {
+        match (left.filter(holds), right.filter(holds)) {
+            (Some(left), Some(right)) if left.hash != right.hash => Standing::Changed,
+            (Some(_), None) => Standing::Removed,
+            (None, Some(_)) => Standing::Added,
+            _ => Standing::Same,
+        }
+    }
+}
+
 fn holds(artifact: &&Artifact) -> bool {
     artifact.hash.is_some()
 }
 
-type Two<'a> = (Option<&'a Artifact>, Option<&'a Artifact>);
+/// An artifact of the first snapshot and its counterpart in the second.
+pub(super) type Two<'a> = (Option<&'a Artifact>, Option<&'a Artifact>);
 
-fn pair_up<'a>(first: &'a Snapshot, second: &'a Snapshot) -> Vec<Two<'a>> {
+/// Pairs artifacts by name, or where each snapshot holds just one, those.
+pub(super) fn pair_up<'a>(first: &'a Snapshot, second: &'a Snapshot) -> Vec<Two<'a>> {
     if let ([left], [right]) = (first.artifacts.as_slice(), second.artifacts.as_slice()) {
         return vec![(Some(left), Some(right))];
     }
@@ -159,7 +168,8 @@ fn pair_up<'a>(first: &'a Snapshot, second: &'a Snapshot) -> Vec<Two<'a>> {
         .collect()
 }
 
-fn contents(
+/// What differs in the content of a pair, in the form that the caller chooses.
+pub(super) fn contents(
     repo: &Repository,
     (before, left): (&Version, &Artifact),
     (after, right): (&Version, &Artifact),
@@ -180,18 +190,19 @@ fn contents(
 }
 
 /// The form that fits both artifacts.
-fn form_of(left: &Artifact, right: &Artifact) -> Form {
+pub(super) fn form_of(left: &Artifact, right: &Artifact) -> Form {
     Form::of(&left.media_type).max(Form::of(&right.media_type))
 }
 
 /// Tells whether one of two console logs is there, and there was nothing to take for the other.
-fn was_silent((left, right): &(&Artifact, &Artifact)) -> bool {
+pub(super) fn was_silent((left, right): &(&Artifact, &Artifact)) -> bool {
     let is_empty = |artifact: &Artifact| artifact.status == ArtifactStatus::Empty;
     form_of(left, right) == Form::Console
         && (is_empty(left) && holds(right) || is_empty(right) && holds(left))
 }
 
-fn fields(first: &Snapshot, second: &Snapshot) -> Vec<Field> {
+/// What differs of what is known about two snapshots, other than version and time.
+pub(super) fn fields(first: &Snapshot, second: &Snapshot) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut compare = |name: &str, before: Value, after: Value| {
         if before != after {

@@ -12,14 +12,23 @@ use crate::store::schema;
 ///
 /// Fails with `StoreExists` where anything stands there.
 pub(crate) fn create(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<u64> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::StoreExists { path: path.to_owned() });
+    }
+    make(path, false, fill)
+}
+
+/// Does the same where a file may stand there, which it takes the place of.
+pub(crate) fn replace(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<u64> {
+    make(path, true, fill)
+}
+
+fn make(path: &Path, over: bool, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<u64> {
     let at = |source: std::io::Error| match source.kind() {
         ErrorKind::StorageFull => Error::NoSpace { path: path.to_owned() },
         ErrorKind::AlreadyExists => Error::StoreExists { path: path.to_owned() },
         _ => Error::io(path, source),
     };
-    if path.symlink_metadata().is_ok() {
-        return Err(Error::StoreExists { path: path.to_owned() });
-    }
     let folder = schema::folder_of(path);
     let mut made = tempfile::Builder::new()
         .prefix(".tintype-")
@@ -32,7 +41,8 @@ pub(crate) fn create(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) ->
     })?;
     made.as_file().sync_all().map_err(at)?;
     let bytes = made.as_file().metadata().map_err(at)?.len();
-    made.persist_noclobber(path).map_err(|failed| at(failed.error))?;
+    let persisted = if over { made.persist(path) } else { made.persist_noclobber(path) };
+    persisted.map_err(|failed| at(failed.error))?;
     schema::sync_folder(folder).map_err(at)?;
     Ok(bytes)
 }

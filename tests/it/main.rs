@@ -1,9 +1,9 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact` and some
-//! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
-//! `locks` a C compiler, `metrics`, `alerts` and `cli_monitor` Prometheus's `promtool`; `make test`
-//! installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`,
+//! `report_hostile`, `report_shown` and some in `cli` want a Chromium, `readme`, `schema`, `concurrency`,
+//! `extension` and `sqlite_page` the programs `sqlite3` and `zstd`, `locks` a C compiler, `metrics`,
+//! `alerts` and `cli_monitor` Prometheus's `promtool`; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
@@ -42,6 +42,10 @@ mod cli_monitor;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod cli_signal;
 #[cfg(feature = "cli")]
+mod cli_report;
+#[cfg(feature = "cli")]
+mod cli_report_compare;
+#[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
 #[cfg(all(unix, feature = "cli"))]
@@ -51,6 +55,7 @@ mod crash;
 mod diff;
 mod entries;
 mod exchange;
+mod extension;
 mod faults;
 mod flag_capture;
 mod flag_eval;
@@ -96,6 +101,13 @@ mod recorder;
 mod redact;
 mod repack;
 mod repair;
+mod report;
+mod report_compare;
+#[cfg(feature = "chrome")]
+mod report_hostile;
+mod report_overview;
+#[cfg(feature = "chrome")]
+mod report_shown;
 #[cfg(all(unix, feature = "cli"))]
 mod room;
 mod schema;
@@ -104,6 +116,8 @@ mod scraper;
 mod secrets;
 mod seed;
 mod selector;
+#[cfg(feature = "cli")]
+mod sqlite_page;
 mod sql;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
@@ -111,3 +125,4 @@ mod stream;
 mod support;
 mod tidy;
 mod transfer;
+mod views;

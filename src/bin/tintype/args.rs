@@ -13,6 +13,7 @@ pub use crate::flag::args::Flag;
 pub use crate::incident::args::Incident;
 pub use crate::legacy::args::Legacy;
 pub use crate::monitor::Monitor;
+pub use crate::report::Report;
 pub use crate::sql::Sql;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
@@ -153,6 +154,8 @@ pub enum Command {
     },
     /// Tell what differs between two snapshots
     Diff(Diff),
+    /// Write a page for people of what a snapshot tells: one HTML file
+    Report(Report),
     /// Capture web pages: a snapshot for each, in the order given
     #[cfg(feature = "chrome")]
     Capture(Box<Capture>),
@@ -660,6 +663,12 @@ pub struct Diff {
     /// How to tell it
     #[arg(long, value_name = "F", default_value = "text")]
     pub format: DiffFormat,
+    /// With --format html: the file, where nothing may stand; - is stdout
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -670,6 +679,8 @@ pub enum DiffFormat {
     Json,
     /// What a program applies: an RFC 6902 patch for JSON (a HAR too), a unified diff for texts (a console log too)
     Patch,
+    /// A page to look at, in one file: pictures over each other, texts with what is the same folded
+    Html,
 }
 
 #[cfg(feature = "chrome")]
@@ -689,6 +700,25 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         return Err("between 0 and 86400 seconds".to_owned());
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A number of bytes: `500k`, `24M`, `1G`, in powers of 1024, or the bytes alone.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, ""),
+    };
+    let shift = match unit {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err("a number of bytes is needed, as 500k, 24M or 1G".to_owned()),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| "a number of bytes is needed, as 500k, 24M or 1G".to_owned())
 }
 
 pub fn count(text: &str) -> Result<usize, String> {

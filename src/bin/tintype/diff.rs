@@ -6,9 +6,11 @@ use tintype::format::diff::{Change, Comparison, Form};
 use tintype::format::entries::{EntriesDiff, Message, MessageChange, Request, RequestChange};
 use tintype::format::image::{Area, ImageDiff, Size};
 use tintype::ops::compare::{self, Compared, Pair, Standing};
+use tintype::ops::report;
 
 use crate::args::{Diff, DiffFormat};
 use crate::out::{BOLD, CYAN, Done, Failure, GREEN, Out, RED, Run, plain, size};
+use crate::report::give;
 
 /// The most characters of a value that are shown on a line for people.
 const VALUE_CHARS_MAX: usize = 120;
@@ -18,6 +20,20 @@ const AREAS_SHOWN_MAX: usize = 5;
 pub fn diff(repo: &Repository, args: &Diff, out: &Out) -> Run {
     let (before, after) =
         repo.read(|view| Ok((view.resolve(&args.before)?, view.resolve(&args.after)?)))?;
+    if args.format == DiffFormat::Html {
+        let page = report::difference(
+            repo,
+            &before,
+            &after,
+            args.artifact.as_ref(),
+            &report::Options::default(),
+        )?;
+        let about = json!({"versions": [before, after]});
+        return give(repo, &page, args.output.as_deref(), args.force, about, out);
+    }
+    if args.output.is_some() {
+        return Err(Failure::Usage("-o goes with --format html".to_owned()));
+    }
     let is_patch = args.format == DiffFormat::Patch && !out.json;
     let choose = |form: Form| if is_patch { form.plain() } else { form };
     let compared = compare::compare_as(repo, &before, &after, args.artifact.as_ref(), choose)?;
@@ -25,7 +41,7 @@ pub fn diff(repo: &Repository, args: &Diff, out: &Out) -> Run {
         DiffFormat::Json => out.object(json!(compared))?,
         _ if out.json => out.object(json!(compared))?,
         DiffFormat::Patch => patch(&compared, out)?,
-        DiffFormat::Text => text(&compared, out)?,
+        DiffFormat::Text | DiffFormat::Html => text(&compared, out)?,
     }
     Ok(Done::Ok)
 }

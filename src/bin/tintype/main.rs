@@ -25,6 +25,7 @@ mod out;
 mod put;
 mod read;
 mod repack;
+mod report;
 mod retention;
 mod schema;
 mod sql;
@@ -133,6 +134,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Unpin { versions } => take_off(&open()?, &versions, &[Tag::pinned()], out),
         Command::Tags => read::tags(&open()?, out),
         Command::Diff(args) => diff::diff(&open()?, &args, out),
+        Command::Report(args) => report::report(&open()?, &args, out),
         #[cfg(feature = "chrome")]
         Command::Capture(args) => capture::capture(&open()?, *args, out),
         Command::Incident(args) => incident::incident(&open()?, *args, out),

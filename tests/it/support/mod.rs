@@ -4,12 +4,16 @@
 pub mod browsers;
 #[cfg(feature = "chrome")]
 pub mod chromium;
+pub mod extension;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+#[cfg(feature = "cli")]
+pub mod nights;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
+pub mod pictures;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
@@ -20,6 +24,8 @@ pub mod script;
 pub mod server;
 #[cfg(feature = "cli")]
 pub mod shell;
+#[cfg(feature = "chrome")]
+pub mod shown;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
