@@ -39,12 +39,12 @@ mod cli_lifecycle;
 mod cli_look;
 #[cfg(feature = "cli")]
 mod cli_monitor;
-#[cfg(all(target_os = "linux", feature = "cli"))]
-mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_report;
 #[cfg(feature = "cli")]
 mod cli_report_compare;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -116,9 +116,9 @@ mod scraper;
 mod secrets;
 mod seed;
 mod selector;
+mod sql;
 #[cfg(feature = "cli")]
 mod sqlite_page;
-mod sql;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;
