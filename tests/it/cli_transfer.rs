@@ -109,7 +109,7 @@ fn one_snapshot_goes_out_as_json_and_comes_in_byte_for_byte() {
     shell.run("export never -o x --as json").failed(14, "there is no snapshot never");
     shell.run("export image -o x --as json --json").failed_as_json(2, "invalid");
     shell
-        .run("export feed -o x --as folder")
+        .run("export feed -o x --as paper")
         .failed(2, "[possible values: archive, json, har, mhtml, bundle, flat]");
     assert_eq!(files(&shell), before);
 }

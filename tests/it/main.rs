@@ -39,12 +39,12 @@ mod cli_lifecycle;
 mod cli_look;
 #[cfg(feature = "cli")]
 mod cli_monitor;
-#[cfg(all(target_os = "linux", feature = "cli"))]
-mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_report;
 #[cfg(feature = "cli")]
 mod cli_report_compare;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -90,6 +90,7 @@ mod parts;
 mod pickle;
 #[cfg(feature = "chrome")]
 mod pictures;
+mod places;
 mod png;
 mod protocol;
 mod pyjson;
@@ -116,9 +117,9 @@ mod scraper;
 mod secrets;
 mod seed;
 mod selector;
+mod sql;
 #[cfg(feature = "cli")]
 mod sqlite_page;
-mod sql;
 mod store;
 #[cfg(all(unix, feature = "cli"))]
 mod stranger;

@@ -17,11 +17,14 @@ use tintype::model::time::Stopwatch;
 use crate::out;
 
 /// How long a command that does nothing long may take to end by itself.
+#[cfg(unix)]
 const IDLE_MAX: Duration = Duration::from_millis(300);
 /// How long work may take to come to where it looks: where it waits for a lock, it does not look.
+#[cfg(unix)]
 const WORK_MAX: Duration = Duration::from_secs(2);
 /// How long what was begun may take to be undone, once that was seen, and a browser to be closed: one
 /// that hangs takes nine seconds.
+#[cfg(unix)]
 const UNDO_MAX: Duration = Duration::from_secs(20);
 /// How often is looked whether the time is over.
 const LOOK: Duration = Duration::from_millis(20);

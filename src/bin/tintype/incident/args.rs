@@ -27,7 +27,7 @@ makes the exit code 3.
 
 Examples:
   tintype incident selector_failure --context shop.example/prices --set selector=.price
-  tintype incident timeout --context shop.example/cart --url https://shop.example/cart --set operation=checkout
+  tintype incident timeout --context shop.example/cart --url https://shop.example/cart
   tintype incident list --context shop.example --json"
 )]
 pub struct Incident {
