@@ -85,7 +85,7 @@
 //! | 2 | [`mod@format`] | what people exchange: differences of JSON, text, images, requests and messages; HAR; stored HTML as a tree; JSON documents of snapshots; what older programs wrote |
 //! | 3 | [`store`] | the engine: the file, its transactions, its log; all SQL |
 //! | 4 | [`records`] | what is kept beside snapshots: [`records::flags`], [`records::incidents`], [`records::metrics`], [`records::alerts`] |
-//! | 5 | [`ops`] | verbs on a store: [`ops::backup`], [`ops::compare`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::report`], [`ops::rollout`], [`ops::monitor`], [`ops::good`], [`ops::last_match`], [`ops::legacy`] |
+//! | 5 | [`ops`] | verbs on a store: [`ops::backup`], [`ops::compare`], [`ops::doctor`], [`ops::forget`], [`ops::gc`], [`ops::verify`], [`ops::transfer`], [`ops::repack`], [`ops::repair`], [`ops::report`], [`ops::rollout`], [`ops::monitor`], [`ops::good`], [`ops::last_match`], [`ops::legacy`] |
 //! | 6 | [`capture`] | pages to drafts, whatever shows the page; `capture::chrome` is Chromium; [`capture::site`] for who scrapes, [`capture::trigger`] for what he did not expect |
 //!
 //! The command `tintype` stands on top and uses what everybody can use. A snapshot's way down: a
@@ -93,6 +93,9 @@
 //! `codec`), that a row for the snapshot, one for each artifact, a blob where the content is new,
 //! and an event. The way up is a [`Snapshot`] and its content, and from two of them what differs
 //! (`ops`, `format`).
+//!
+//! The folder `extension` is a package of its own, for `sqlite3` to load: what decodes content here, as SQL
+//! functions there. `docs/sqlite.md` tells what the file says without any of this.
 //!
 //! # Threads, processes, and what is durable
 //!

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod compare;
+pub mod doctor;
 pub mod forget;
 pub mod gc;
 pub mod good;

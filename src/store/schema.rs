@@ -18,7 +18,7 @@ use crate::store::sqlite::{self, Doing, make_patient};
 pub const APPLICATION_ID: i64 = 0x5469_6E54;
 
 /// The steps that make the schema, in order. A shipped one is never changed.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("../../migrations/01-store.sql"),
     include_str!("../../migrations/02-event.sql"),
     include_str!("../../migrations/03-context.sql"),
@@ -33,6 +33,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("../../migrations/12-incident.sql"),
     include_str!("../../migrations/13-metric.sql"),
     include_str!("../../migrations/14-alert.sql"),
+    include_str!("../../migrations/15-view.sql"),
 ];
 
 /// The newest schema that this crate knows; the file carries it as `user_version`.

@@ -20,6 +20,11 @@ thread_local! {
 /// How long a lock is waited for unless the store was opened with another duration.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The version of SQLite that stores are read and written with, as `3.50.4`.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Sets how long this thread waits for locks from now on.
 pub(crate) fn be_patient(patience: Duration) {
     PATIENCE.set((patience, None));

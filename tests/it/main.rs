@@ -1,9 +1,9 @@
 //! All tests that go through the public API, in one binary; a file an area.
 //!
-//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`, `report_hostile`, `report_shown` and some
-//! in `cli` want a Chromium, `readme`, `schema` and `concurrency` the programs `sqlite3` and `zstd`,
-//! `locks` a C compiler, `metrics`, `alerts` and `cli_monitor` Prometheus's `promtool`; `make test`
-//! installs what is missing.
+//! Those in `browser`, `capture`, `loading`, `network`, `parts`, `pictures`, `recorder`, `redact`,
+//! `report_hostile`, `report_shown` and some in `cli` want a Chromium, `readme`, `schema`, `concurrency`,
+//! `extension` and `sqlite_page` the programs `sqlite3` and `zstd`, `locks` a C compiler, `metrics`,
+//! `alerts` and `cli_monitor` Prometheus's `promtool`; `make test` installs what is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod address;
@@ -26,6 +26,8 @@ mod cli_capture;
 #[cfg(feature = "cli")]
 mod cli_diff;
 #[cfg(feature = "cli")]
+mod cli_exit;
+#[cfg(feature = "cli")]
 mod cli_flag;
 #[cfg(feature = "cli")]
 mod cli_incident;
@@ -34,11 +36,15 @@ mod cli_legacy;
 #[cfg(feature = "cli")]
 mod cli_lifecycle;
 #[cfg(feature = "cli")]
+mod cli_look;
+#[cfg(feature = "cli")]
 mod cli_monitor;
 #[cfg(feature = "cli")]
 mod cli_report;
 #[cfg(feature = "cli")]
 mod cli_report_compare;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod cli_signal;
 #[cfg(feature = "cli")]
 mod cli_transfer;
 mod codec;
@@ -50,6 +56,7 @@ mod diff;
 mod entries;
 mod examples;
 mod exchange;
+mod extension;
 mod faults;
 mod flag_capture;
 mod flag_eval;
@@ -96,9 +103,9 @@ mod repack;
 mod repair;
 mod report;
 mod report_compare;
-mod report_overview;
 #[cfg(feature = "chrome")]
 mod report_hostile;
+mod report_overview;
 #[cfg(feature = "chrome")]
 mod report_shown;
 #[cfg(all(unix, feature = "cli"))]
@@ -109,10 +116,14 @@ mod scraper;
 mod secrets;
 mod seed;
 mod selector;
+mod sql;
+#[cfg(feature = "cli")]
+mod sqlite_page;
 mod store;
-#[cfg(all(unix, feature = "cli"))]
 mod stranger;
+#[cfg(all(unix, feature = "cli"))]
 mod stream;
 mod support;
 mod tidy;
 mod transfer;
+mod views;

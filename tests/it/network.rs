@@ -16,7 +16,7 @@ use tintype::{
 };
 use tungstenite::protocol::{Message, Role, WebSocket};
 
-use crate::support::chromium::{launch_patient, shared};
+use crate::support::chromium::{launch_patient, only, shared};
 use crate::support::har::check_har;
 use crate::support::server::{Asked, Server};
 use crate::support::site::closed_address;
@@ -133,7 +133,7 @@ fn page(script: &str, more: &str) -> String {
 }
 
 fn config(parts: &[PagePart]) -> CaptureConfig {
-    let mut config = CaptureConfig::default().only(parts.iter().copied());
+    let mut config = only(parts);
     config.redact = false;
     config
 }

@@ -129,14 +129,15 @@ fn all_fit(shown: &[String], lines: &[String]) -> bool {
     }
 }
 
-fn check(name: &str, text: &str, shell: &Shell, steps_min: usize) {
+/// Runs the commands of a text, and compares what they print with what is shown, each line as `settle` has it.
+pub fn check(name: &str, text: &str, shell: &Shell, steps_min: usize, settle: fn(&str) -> String) {
     let steps = steps(text);
     assert!(steps.len() >= steps_min, "{name} has {} commands", steps.len());
     for step in steps {
         let printed = run(shell, &step);
-        let lines: Vec<_> = printed.lines().map(settled).collect();
-        // An empty line may stand before the next command.
-        let shown: Vec<_> = step.shown.iter().map(|line| settled(line)).collect();
+        // Empty lines may stand before the next command, and are not asked for.
+        let lines: Vec<_> = printed.trim_end().lines().map(settle).collect();
+        let shown: Vec<_> = step.shown.iter().map(|line| settle(line)).collect();
         let end = shown.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
         assert!(
             all_fit(&shown[..end], &lines),
@@ -151,7 +152,7 @@ fn check(name: &str, text: &str, shell: &Shell, steps_min: usize) {
 #[cfg(feature = "chrome")]
 #[test]
 fn the_readme_shows_what_is_printed() {
-    check("README.md", include_str!("../../README.md"), &Shell::empty(), 15);
+    check("README.md", include_str!("../../README.md"), &Shell::empty(), 15, settled);
 }
 
 #[test]
@@ -307,7 +308,8 @@ fn a_version_comes_out_of_the_file_without_tintype() {
         shell.put(&format!("{name} --version {name} --context large"));
     }
     assert_eq!(shell.json("show large")[0]["artifacts"][0]["depth"], 1);
-    check("migrations/README.md", include_str!("../../migrations/README.md"), &shell, 9);
+    let text = include_str!("../../migrations/README.md");
+    check("migrations/README.md", text, &shell, 9, settled);
     assert!(shell.read("content") == large);
     assert_eq!(String::from_utf8(shell.read("content-2")).unwrap(), page(3));
     // Each step below is a version as well.
@@ -334,9 +336,10 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
-        .map(|page| root.join(page))
-        .into();
+    let mut pages: Vec<_> =
+        ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
+            .map(|page| root.join(page))
+            .into();
     for entry in std::fs::read_dir(root.join("docs")).unwrap() {
         let path = entry.unwrap().path();
         pages.extend(path.extension().is_some_and(|end| end == "md").then_some(path));

@@ -569,7 +569,7 @@ mod chromium {
 
     /// Tokens are of a store, and each draft here is of another.
     fn unredacted() -> CaptureConfig {
-        let mut config = CaptureConfig::default();
+        let mut config = patient();
         config.redact = false;
         config
     }

@@ -43,7 +43,7 @@ fn png_of(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
 }
 
 /// A PNG of a page on which a number changes: filtered rows, as a browser writes them.
-fn picture(n: usize) -> Vec<u8> {
+pub fn picture(n: usize) -> Vec<u8> {
     let (width, height) = (320_u32, 240_u32);
     let mut pixels = Vec::with_capacity((width * height * 3) as usize);
     for y in 0..height {

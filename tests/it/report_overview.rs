@@ -207,6 +207,38 @@ fn names_that_would_be_markup_are_text() {
     assert!(texts(&page, "#alerts tbody tr")[0].contains("onerror"));
 }
 
+#[cfg(feature = "chrome")]
+#[test]
+fn it_can_be_read_in_each_width_and_scheme_and_by_a_screen_reader() {
+    use crate::report_shown::check;
+    use crate::support::shown::Shower;
+
+    let (repo, _) = store();
+    for at in 0..40_u64 {
+        let place = format!("site-{}.example/{}module", at % 9, "long-".repeat(at as usize % 12));
+        let day = format!("2026-{:02}-{:02}T09:00:00Z", 1 + at % 11, 1 + at % 27);
+        let draft = draft(&place, &day).status(Status::ALL[at as usize % 4]).info("capture_ms", at);
+        repo.create(draft.describe("what it said ".repeat(at as usize))).unwrap();
+    }
+    for severity in Severity::ALL {
+        let alert = NewAlert::new(AlertType::SystemHealth, severity, severity.as_str());
+        alerts::raise(&repo, &alert).unwrap();
+    }
+    let incident = Incident::selector_failure(context("site-1.example/prices"), ".price");
+    Recorder::new(&repo).handle(&mut Script::new(), &incident).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("overview.html");
+    std::fs::write(&path, all(&repo)).unwrap();
+    let shown = Shower::start().open(&path);
+    shown.value("document.querySelectorAll('details').forEach((it) => { it.open = true })");
+    for scheme in ["light", "dark"] {
+        for width in [360, 820, 1440] {
+            shown.look(width, scheme);
+            check(&shown, &format!("{scheme} {width}"));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 

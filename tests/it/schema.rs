@@ -17,6 +17,9 @@ use tintype::records::metrics::Collector;
 use tintype::store::{APPLICATION_ID, SCHEMA};
 use tintype::{ArtifactStatus, Draft, DraftArtifact, Keep, Recorder, Repository};
 
+use crate::support::full::full_store;
+use crate::support::values::document;
+
 /// Each migration: its file, its length, the BLAKE3 hash of it. A line is added with each new file;
 /// of a file that was shipped, the line is never changed.
 const FROZEN: &[(&str, usize, &str)] = &[
@@ -34,6 +37,7 @@ const FROZEN: &[(&str, usize, &str)] = &[
     ("12-incident.sql", 3116, "ec9b50a66db4aebcdb56dfdba13c9857b80a48b51ab6dfefc4dcbe4097029cd6"),
     ("13-metric.sql", 2415, "ce243bb6e546feda1b55d7b0a2644629fe2ef0c97a5b3165ccf9286301ad3def"),
     ("14-alert.sql", 2382, "9a522fe9fddbde0ef34d03498c2e0dbe07635ee1643168a41dd8fba30db4667d"),
+    ("15-view.sql", 17557, "7fe4b599ca1b0438dc3a006a7f5886e686a304f07aad5fcb1344588d2fafa301"),
 ];
 
 fn migrations() -> Vec<(String, Vec<u8>)> {
@@ -146,8 +150,9 @@ fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
     };
     let empty: Vec<_> = views.iter().map(|view| (view.as_str(), rows(view))).collect();
     for (view, rows) in empty {
-        // The making of the store is an event, and it has flags.
-        let expected = [("v_event", 1), ("v_flag", 6)].into_iter().find(|(it, _)| *it == view);
+        // The making of the store is an event, and it has flags, a root of its places and itself.
+        let some = [("v_event", 1), ("v_flag", 6), ("v_place", 1), ("v_store", 1)];
+        let expected = some.into_iter().find(|(it, _)| *it == view);
         assert_eq!(rows, expected.map_or(0, |(_, rows)| rows), "{view}");
     }
     let repo = Repository::open(&path).unwrap();
@@ -162,9 +167,64 @@ fn every_view_runs_on_the_sqlite3_of_others_on_an_empty_store_too() {
     let new = NewAlert::new(AlertType::SystemHealth, Severity::Info, "all is well");
     alerts::raise(&repo, &new).unwrap();
     repo.close().unwrap();
+    // All is well here, no content is like another, and of most things there is one.
+    let none = ["v_broken", "v_chain", "v_duplicate", "v_failure", "v_flag_history", "v_gate"];
+    let none = [&none[..], &["v_missing", "v_session", "v_user_info"]].concat();
+    let some = [("v_event", 5), ("v_flag", 6), ("v_place", 7), ("v_blob", 2)];
     for view in &views {
-        let expected = [("v_event", 5), ("v_flag", 6)].into_iter().find(|(it, _)| it == view);
-        assert_eq!(rows(view), expected.map_or(1, |(_, rows)| rows), "{view}");
+        let expected = some.into_iter().find(|(it, _)| it == view).map(|(_, rows)| rows);
+        let expected = expected.unwrap_or(usize::from(!none.contains(&view.as_str())));
+        assert_eq!(rows(view), expected, "{view}");
+    }
+}
+
+#[test]
+fn every_view_has_something_to_show_where_all_that_can_stand_stands() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("tintype.db");
+    full_store(&path);
+    // Two that are alike, for a delta.
+    let repo = Repository::open(&path).unwrap();
+    for n in 0..2 {
+        repo.create(Draft::bytes(document(n))).unwrap();
+    }
+    repo.close().unwrap();
+    let conn = Connection::open(&path).unwrap();
+    for view in column(&conn, "SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM {view}");
+        assert_ne!(column(&conn, &count), ["0"], "{view}");
+    }
+}
+
+/// What stands in the schema, the version with it.
+fn schema(conn: &Connection) -> Vec<Vec<Value>> {
+    let mut found = rows(conn, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name");
+    found.push(rows(conn, "PRAGMA user_version").remove(0));
+    found
+}
+
+#[test]
+fn a_store_of_each_age_becomes_what_a_fresh_one_is() {
+    let (folder, path) = store();
+    let fresh = schema(&Connection::open(&path).unwrap());
+    let store = "INSERT INTO store VALUES (1, zeroblob(16), 0, 1, zeroblob(16))";
+    let event = "INSERT INTO event VALUES (1, 0, 0, NULL, NULL, zeroblob(16), zeroblob(16))";
+    for age in 1..SCHEMA {
+        let path = folder.path().join(format!("old-{age}.db"));
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch("PRAGMA auto_vacuum = 2; PRAGMA journal_mode = WAL").unwrap();
+        for (_, text) in migrations().into_iter().take(usize::try_from(age).unwrap()) {
+            old.execute_batch(str::from_utf8(&text).unwrap()).unwrap();
+        }
+        old.execute_batch(store).unwrap();
+        if age > 1 {
+            old.execute_batch(event).unwrap();
+        }
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", age).unwrap();
+        drop(old);
+        Repository::open(&path).unwrap().close().unwrap();
+        assert!(schema(&Connection::open(&path).unwrap()) == fresh, "{age}");
     }
 }
 

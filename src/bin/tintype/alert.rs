@@ -16,20 +16,28 @@ use crate::out::{BOLD, CYAN, DIM, Done, Failure, GREEN, Out, RED, Run, YELLOW, p
   tintype alert raise capture_failure error 'login is down' --info site=shop.example")]
 pub enum AlertCommand {
     /// List the alerts that are open, the worst first
+    #[command(after_help = "Examples:
+  tintype alert list")]
     List,
     /// Say that somebody knows of alerts
+    #[command(after_help = "Examples:
+  tintype alert ack 5799056148416392")]
     Ack {
         /// The ids, as `alert list` shows them
         #[arg(required = true, value_name = "ID")]
         ids: Vec<AlertId>,
     },
     /// Say that alerts are over
+    #[command(after_help = "Examples:
+  tintype alert resolve 5799056148416392")]
     Resolve {
         /// The ids, as `alert list` shows them
         #[arg(required = true, value_name = "ID")]
         ids: Vec<AlertId>,
     },
     /// List alerts that are over, the latest first
+    #[command(after_help = "Examples:
+  tintype alert history --since 2026-11-01")]
     History {
         /// Only those that were over then or later
         #[arg(long, value_name = "T")]
@@ -41,7 +49,9 @@ pub enum AlertCommand {
     /// Raise an alert by hand
     #[command(after_help = "Types: performance_degradation, error_rate_high, storage_space_low, \
                             capture_failure, feature_flag_anomaly, system_health.\n\
-                            Severities: info, warning, error, critical.")]
+                            Severities: info, warning, error, critical.\n\n\
+                            Examples:\n  \
+                            tintype alert raise capture_failure error 'login is down' --info site=shop.example")]
     Raise {
         /// What kind of trouble it is
         #[arg(value_name = "TYPE")]

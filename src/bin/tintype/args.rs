@@ -7,11 +7,14 @@ pub use crate::alert::AlertCommand;
 pub use crate::backup::args::Backup;
 #[cfg(feature = "chrome")]
 pub use crate::capture::args::Capture;
+pub use crate::context::ContextCommand;
+pub use crate::doctor::Doctor;
 pub use crate::flag::args::Flag;
 pub use crate::incident::args::Incident;
 pub use crate::legacy::args::Legacy;
 pub use crate::monitor::Monitor;
 pub use crate::report::Report;
+pub use crate::sql::Sql;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 use tintype::{
@@ -33,10 +36,7 @@ use tintype::{
   tintype list --context 'shop.example/*'
   tintype diff oldest latest
   tintype get latest -o feed.json
-  tintype retention set --keep-last 1000
-
-Exit codes: 0 ok, 1 failed, 2 usage, 3 done in part, 10 no store, 11 locked, 12 not a store or a
-newer one, 13 damage, 14 not found, 15 exists already, 16 no browser, 17 no space."
+  tintype retention set --keep-last 1000"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -46,6 +46,7 @@ pub struct Cli {
 }
 
 #[derive(Args)]
+#[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// The store [default: tintype.db]
     #[arg(
@@ -90,6 +91,9 @@ pub enum When {
 #[derive(Subcommand)]
 pub enum Command {
     /// Make a store
+    #[command(after_help = "Examples:
+  tintype init
+  tintype init --store /var/lib/shop/pages.db")]
     Init,
     /// Store files: a snapshot for each, in the order given
     Put(Put),
@@ -98,11 +102,17 @@ pub enum Command {
     /// List snapshots, the newest first
     List(List),
     /// Tell everything known about a snapshot
+    #[command(after_help = "Examples:
+  tintype show latest
+  tintype show latest:good --json")]
     Show {
         /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
         version: Selector,
     },
     /// Put tags on a snapshot
+    #[command(after_help = "Examples:
+  tintype tag latest good
+  tintype tag 1k0ter2meg good reviewed")]
     Tag {
         /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
         version: Selector,
@@ -111,6 +121,8 @@ pub enum Command {
         tags: Vec<Tag>,
     },
     /// Take tags off a snapshot
+    #[command(after_help = "Examples:
+  tintype untag latest good")]
     Untag {
         /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
         version: Selector,
@@ -119,14 +131,22 @@ pub enum Command {
         tags: Vec<Tag>,
     },
     /// List tags with how many snapshots carry each
+    #[command(after_help = "Examples:
+  tintype tags
+  tintype tags --json")]
     Tags,
     /// Put the tag `pinned` on snapshots, which keeps them from being forgotten
+    #[command(after_help = "Examples:
+  tintype pin latest
+  tintype pin latest:good oldest")]
     Pin {
         /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
         #[arg(required = true, value_name = "VERSION")]
         versions: Vec<Selector>,
     },
     /// Take the tag `pinned` off snapshots
+    #[command(after_help = "Examples:
+  tintype unpin latest")]
     Unpin {
         /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
         #[arg(required = true, value_name = "VERSION")]
@@ -142,6 +162,9 @@ pub enum Command {
     /// Tell of what a scraper met and did not expect: it is counted, and captured where that is due
     Incident(Box<Incident>),
     /// Look for damage
+    #[command(after_help = "Examples:
+  tintype verify
+  tintype verify --read-data --json")]
     Verify {
         /// Look at the pages of the file only
         #[arg(long, conflicts_with = "read_data")]
@@ -151,6 +174,8 @@ pub enum Command {
         read_data: bool,
     },
     /// Keep what is cold in less: takes time, and is read as fast as before
+    #[command(after_help = "Examples:
+  tintype repack")]
     Repack,
     /// Write snapshots into an archive: a store with just those
     Export(Export),
@@ -165,6 +190,9 @@ pub enum Command {
     #[command(subcommand)]
     Backup(Backup),
     /// Count what the store holds and what that costs
+    #[command(after_help = "Examples:
+  tintype stats
+  tintype stats --json")]
     Stats,
     /// Tell how captures went: how many, how fast, how whole, and what keeping them costs
     Metrics(Metrics),
@@ -178,6 +206,9 @@ pub enum Command {
     /// Forget snapshots: those named, or those that rules don't keep
     Forget(Forget),
     /// Take forgotten snapshots back, which can be done until they are purged
+    #[command(after_help = "Examples:
+  tintype list --forgotten
+  tintype undelete 1k0ter2meg")]
     Undelete {
         /// Versions, or the beginning of them
         #[arg(required = true, value_name = "VERSION")]
@@ -191,7 +222,11 @@ pub enum Command {
     Retention(Retention),
     /// Purge snapshots that were forgotten seven days ago, and free what nothing needs
     #[command(
-        after_help = "What is purged can't be had back. Until then, undelete takes a snapshot back."
+        after_help = "What is purged can't be had back. Until then, undelete takes a snapshot back.
+
+Examples:
+  tintype gc --dry-run
+  tintype gc --now"
     )]
     Gc {
         /// Tell what would be purged, and change nothing
@@ -202,6 +237,9 @@ pub enum Command {
         now: bool,
     },
     /// Forget all snapshots that are not pinned
+    #[command(after_help = "Examples:
+  tintype clear --dry-run
+  tintype clear --yes")]
     Clear {
         /// Don't ask
         #[arg(long)]
@@ -210,16 +248,41 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Tell what is where
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Ask the store a question in SQL
+    Sql(Sql),
+    /// Look whether this machine gives what is needed
+    Doctor(Doctor),
     /// The five-minute tour, on real parts
     #[cfg(feature = "chrome")]
     Demo(Demo),
     /// Print a completion script for a shell
-    #[command(
-        after_help = "Example: tintype completions bash > ~/.local/share/bash-completion/completions/tintype"
-    )]
+    #[command(after_help = "Examples:
+  tintype completions bash > ~/.local/share/bash-completion/completions/tintype
+  tintype completions zsh > ~/.zfunc/_tintype")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write a page of the manual for each command
+    #[command(after_help = "Examples:
+  tintype man ~/.local/share/man/man1
+  tintype man pages --json")]
+    Man {
+        /// The folder; it is made where it is not there
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+    /// Print the JSON Schema of what --json prints, of all commands or of one
+    #[command(after_help = "Examples:
+  tintype schema > tintype.schema.json
+  tintype schema flag explain")]
+    Schema {
+        /// The command, as it is typed
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
     },
 }
 
@@ -275,6 +338,10 @@ pub struct About {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype get latest -o feed.json
+  tintype get latest:good --artifact page.html
+  tintype get 1k0ter2meg -o folder/")]
 pub struct Get {
     /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
     pub version: Selector,
@@ -455,8 +522,13 @@ impl From<KeepRules> for Keep {
 }
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype retention show
+  tintype retention set --context shop.example --keep-daily 30")]
 pub enum Retention {
     /// List what is said, place by place
+    #[command(after_help = "Examples:
+  tintype retention show")]
     Show,
     /// Say what is kept in a place and below it, where nothing else is said
     #[command(
@@ -483,12 +555,17 @@ Examples:
         keep_all: bool,
     },
     /// Take back what was said of a place
+    #[command(after_help = "Examples:
+  tintype retention unset --context shop.example")]
     Unset {
         /// The place; * is the whole store
         #[arg(long, value_name = "PLACE", default_value_t)]
         context: Place,
     },
     /// Forget at once what is not kept
+    #[command(after_help = "Examples:
+  tintype retention apply --dry-run
+  tintype retention apply --context 'shop.example/*'")]
     Apply {
         /// Only in contexts like this
         #[arg(long, value_name = "PATTERN", default_value_t)]
@@ -529,6 +606,7 @@ pub enum ExportForm {
     /// The page as one file: its page.mhtml
     Mhtml,
     /// A folder site/module/component/date/time_session in PATH for each, as Python scrapers keep them
+    #[value(alias = "folder")]
     Bundle,
     /// A page and its picture in the flat folder PATH, as older Python scrapers keep them
     Flat,
@@ -555,7 +633,11 @@ pub struct Import {
 }
 
 #[derive(Args)]
-#[command(after_help = "The damaged store stays beside the new one, under another name.")]
+#[command(after_help = "The damaged store stays beside the new one, under another name.
+
+Examples:
+  tintype repair --dry-run
+  tintype repair --accept")]
 pub struct Repair {
     /// Take what can be read but not proved as it is
     #[arg(long)]
@@ -566,6 +648,10 @@ pub struct Repair {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype diff oldest latest
+  tintype diff latest:good latest --artifact page.html
+  tintype diff oldest latest --format patch")]
 pub struct Diff {
     /// latest, oldest, latest:TAG, oldest:TAG, or the beginning of a version
     pub before: Selector,
@@ -599,6 +685,9 @@ pub enum DiffFormat {
 
 #[cfg(feature = "chrome")]
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype demo
+  tintype demo --store shop.db")]
 pub struct Demo {
     /// The browser
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]

@@ -83,7 +83,7 @@ pub fn carry_out(repo: &Repository, plan: &Plan, dry_run: bool, empty: &str, out
         true => None,
         false => {
             let bar = out.progress(plan.forgotten() as u64, "snapshots");
-            let applied = plan.apply(repo, &mut |done| bar.set_position(done))?;
+            let applied = plan.apply(repo, &mut |done| bar.at(done))?;
             bar.finish_and_clear();
             Some(applied)
         }
@@ -216,9 +216,10 @@ fn agreed(question: &str, out: &Out) -> Result<bool, Failure> {
                 .to_owned(),
         ));
     }
-    eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
+    let mut stderr = io::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
+    out.stop.waiting(|| io::stdin().read_line(&mut answer))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

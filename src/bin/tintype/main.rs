@@ -3,16 +3,22 @@
 mod alert;
 mod args;
 mod backup;
+mod bar;
 #[cfg(feature = "chrome")]
 mod capture;
+mod context;
 #[cfg(feature = "chrome")]
 mod demo;
 mod diff;
+mod doctor;
 mod flag;
 mod forget;
 mod gc;
+mod help;
 mod incident;
+mod interrupt;
 mod legacy;
+mod man;
 mod metrics;
 mod monitor;
 mod out;
@@ -21,22 +27,29 @@ mod read;
 mod repack;
 mod report;
 mod retention;
+mod schema;
+mod sql;
+mod suggest;
+mod table;
 mod transfer;
 mod verify;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, FromArgMatches};
 use log::LevelFilter;
 use serde_json::json;
-use tintype::{Error, Repository, Selector, Tag, Transaction, Version};
+use tintype::{Error, Repository, Selector, Tag, Transaction, Version, What};
 
 use args::{Cli, Command, Global};
+use interrupt::{Interrupted, Stop};
 use out::{Done, Failure, Out, Run};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, name) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
     let level = match (cli.global.quiet, cli.global.verbose) {
@@ -53,14 +66,50 @@ fn main() -> ExitCode {
             writeln!(to, "tintype: {}", out::plain(&record.args().to_string()))
         })
         .init();
-    let out = Out::new(&cli.global);
-    match run(cli.command, &cli.global, &out) {
-        Ok(Done::Ok) | Err(Failure::Gone) => ExitCode::SUCCESS,
-        Ok(Done::Failed) => ExitCode::from(1),
-        Ok(Done::InPart) => ExitCode::from(3),
-        Ok(Done::Damage) => ExitCode::from(13),
-        Err(failure) => report(&failure, &cli.global, out.json),
+    let stop = Stop::listen(cli.global.json);
+    let out = Out::new(&cli.global, Arc::clone(&stop));
+    // What an interrupted command holds is given back on the way here.
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| run(cli.command, &cli.global, &out)));
+    let failure = match ended {
+        Err(thrown) if !thrown.is::<Interrupted>() => panic::resume_unwind(thrown),
+        Ok(Ok(Done::Ok)) => return ExitCode::SUCCESS,
+        _ if stop.is_raised() => return interrupted(&stop, out.json),
+        Ok(Ok(Done::Failed)) => return ExitCode::from(1),
+        Ok(Ok(Done::InPart)) => return ExitCode::from(3),
+        Ok(Ok(Done::Damage)) => return ExitCode::from(13),
+        Ok(Err(failure)) => failure,
+        // It is thrown only where a signal has come.
+        Err(_) => return ExitCode::FAILURE,
+    };
+    report(&failure, &cli.global, &name, out.json)
+}
+
+/// What was typed, and the name of the command: `flag list`.
+fn parse() -> Result<(Cli, String), clap::Error> {
+    let mut command = help::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, name_of(&matches)))
+}
+
+fn name_of(matches: &ArgMatches) -> String {
+    let mut name = String::new();
+    let mut found = matches.subcommand();
+    while let Some((word, inner)) = found {
+        if !name.is_empty() {
+            name.push(' ');
+        }
+        name.push_str(word);
+        found = inner.subcommand();
     }
+    name
+}
+
+/// Ends as one that was interrupted, once all that a signal does is done.
+fn interrupted(stop: &Stop, json: bool) -> ExitCode {
+    stop.settle();
+    stop.tell(json);
+    ExitCode::from(u8::try_from(stop.code()).unwrap_or(1))
 }
 
 fn run(command: Command, global: &Global, out: &Out) -> Run {
@@ -111,10 +160,15 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Demo(args) => demo::demo(global, &args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tintype", &mut script);
+            clap_complete::generate(shell, &mut help::command(), "tintype", &mut script);
             out.bytes(&script)?;
             Ok(Done::Ok)
         }
+        Command::Context(what) => context::context(&open()?, &what, out),
+        Command::Sql(args) => sql::sql(&open()?, &args, out),
+        Command::Doctor(args) => doctor::doctor(global, &args, out),
+        Command::Man { folder } => man::man(&folder, out),
+        Command::Schema { command } => schema::schema(&command.join(" "), out),
     }
 }
 
@@ -150,7 +204,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && asked_for_json {
         let message = error.render().to_string();
         let message = message.trim_start_matches("error: ").trim_end();
-        eprintln!("{}", out::error_object(2, "usage", message, None));
+        out::say(&out::error_object(2, "usage", message, None).to_string());
     } else {
         // Whoever reads it may have gone.
         let _ = error.print();
@@ -158,25 +212,33 @@ fn refuse(error: &clap::Error) -> ExitCode {
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
-fn report(failure: &Failure, global: &Global, json: bool) -> ExitCode {
+fn report(failure: &Failure, global: &Global, name: &str, json: bool) -> ExitCode {
     let (code, kind, message, hint) = match failure {
         Failure::Gone => return ExitCode::SUCCESS,
-        Failure::Usage(message) => (2, "usage", message.clone(), None),
+        Failure::Usage(message) => (2, "usage", message.clone(), Some(usage_of(name))),
         Failure::Output(error) => (1, "output", format!("writing the output: {error}"), None),
         Failure::Elsewhere(error) => (out::code(error), error.kind(), chain(error), None),
         Failure::Error(error) => {
-            (out::code(error), error.kind(), chain(error), hint(error, global))
+            let next = hint(error, global, name);
+            let meant = suggest::instead_of(error, global.store());
+            let hints: Vec<String> = meant.into_iter().chain(next).collect();
+            let hint = (!hints.is_empty()).then(|| hints.join("\n"));
+            (out::code(error), error.kind(), chain(error), hint)
         }
     };
     if json {
-        eprintln!("{}", out::error_object(code, kind, &message, hint.as_deref()));
+        out::say(&out::error_object(code, kind, &message, hint.as_deref()).to_string());
     } else {
-        eprintln!("tintype: {}", out::plain(&message));
-        if let Some(hint) = hint {
-            hint.lines().for_each(|line| eprintln!("  {}", out::plain(line.trim_start())));
+        out::say(&format!("tintype: {}", out::plain(&message)));
+        for line in hint.iter().flat_map(|hint| hint.lines()) {
+            out::say(&format!("  {}", out::plain(line.trim_start())));
         }
     }
     ExitCode::from(code)
+}
+
+fn usage_of(name: &str) -> String {
+    format!("see how it is used with: tintype {name} --help")
 }
 
 /// The message of an error and of those that it comes from, each said once.
@@ -194,7 +256,7 @@ fn chain(error: &Error) -> String {
 }
 
 /// What to do next.
-fn hint(error: &Error, global: &Global) -> Option<String> {
+fn hint(error: &Error, global: &Global, name: &str) -> Option<String> {
     let store = global.store().display();
     Some(match error {
         // Of another file than the store.
@@ -213,21 +275,21 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         Error::Locked { .. } => "try again, or wait longer with --busy-timeout SECONDS".into(),
         Error::ReadOnly { .. } => "check the permissions of the file and its folder".into(),
         Error::NoSpace { .. } => "nothing of the change was kept; make room and try again".into(),
-        Error::NotFound { what: tintype::What::Artifact, .. } => {
+        Error::NotFound { what: What::Artifact, .. } => {
             "see what it holds with: tintype show VERSION".into()
         }
-        Error::NotFound { what: tintype::What::Tag, .. } => "see all tags with: tintype tags".into(),
-        Error::NotFound { what: tintype::What::Staged, .. } => "store it again".into(),
-        Error::NotFound { what: tintype::What::Forgotten, .. } => {
+        Error::NotFound { what: What::Tag, .. } => "see all tags with: tintype tags".into(),
+        Error::NotFound { what: What::Staged, .. } => "store it again".into(),
+        Error::NotFound { what: What::Forgotten, .. } => {
             "see what can be had back with: tintype list --forgotten".into()
         }
-        Error::NotFound { what: tintype::What::Alert, .. } => {
+        Error::NotFound { what: What::Alert, .. } => {
             "see what is open with: tintype alert list".into()
         }
-        Error::NotFound { what: tintype::What::Flag, .. } => {
+        Error::NotFound { what: What::Flag, .. } => {
             "see all flags with: tintype flag list".into()
         }
-        Error::NotFound { what: tintype::What::Backup, .. } => {
+        Error::NotFound { what: What::Backup, .. } => {
             "see what there is with: tintype backup list, or name a path".into()
         }
         Error::NewerSnapshots { .. } => {
@@ -245,6 +307,13 @@ fn hint(error: &Error, global: &Global) -> Option<String> {
         Error::NoBrowser { .. } => {
             "install Chromium (Debian: apt-get install chromium), or name one with --browser PATH or CHROME".into()
         }
+        Error::Browser { .. } => "see whether the browser works with: tintype doctor".into(),
+        Error::Invalid { .. } => usage_of(name),
+        Error::Database { .. } if name == "sql" => {
+            "ask for less, or give it more time with --timeout SECONDS".into()
+        }
+        Error::Database { .. } => "look for damage with: tintype verify".into(),
+        Error::Io { .. } => "check that it is there, and its permissions".into(),
         _ => return None,
     })
 }

@@ -73,6 +73,7 @@ pub fn monitor(open: impl Fn() -> tintype::Result<Repository>, args: &Monitor, o
         return Ok(Done::Ok);
     }
     let repo = open()?;
+    let _working = out.stop.working();
     loop {
         let watch = Stopwatch::start();
         let looked = monitor::evaluate(&repo, &rules);
@@ -91,7 +92,7 @@ pub fn monitor(open: impl Fn() -> tintype::Result<Repository>, args: &Monitor, o
         if args.once {
             return Ok(if failed { Done::InPart } else { Done::Ok });
         }
-        thread::sleep(watch.left_of(args.every));
+        out.stop.sleep(watch.left_of(args.every));
     }
 }
 
@@ -120,7 +121,7 @@ fn notify(notice: &Notice, command: Option<&str>, out: &Out) -> bool {
     let Some(command) = command else { return true };
     let mut object = json!(notice);
     object["schema"] = json!(1);
-    let wrong = match run(command, format!("{object}\n").into_bytes()) {
+    let wrong = match run(command, format!("{object}\n").into_bytes(), out) {
         Ok(None) => return true,
         Ok(Some(why)) => why,
         Err(error) => error.to_string(),
@@ -130,7 +131,7 @@ fn notify(notice: &Notice, command: Option<&str>, out: &Out) -> bool {
 }
 
 /// Runs a command with what comes in on its stdin; tells how it failed.
-fn run(command: &str, input: Vec<u8>) -> io::Result<Option<String>> {
+fn run(command: &str, input: Vec<u8>, out: &Out) -> io::Result<Option<String>> {
     let mut child = shell(command)
         .stdin(Stdio::piped())
         // Our own output is data for others.
@@ -140,7 +141,7 @@ fn run(command: &str, input: Vec<u8>) -> io::Result<Option<String>> {
         // It need not read, nor read at once.
         thread::spawn(move || stdin.write_all(&input));
     }
-    let ended = wait(&mut child)?;
+    let ended = wait(&mut child, out)?;
     Ok(match ended {
         None => Some(format!("it took longer than {} s and was ended", EXEC_MAX.as_secs())),
         Some(status) if status.success() => None,
@@ -163,15 +164,16 @@ fn shell(command: &str) -> Command {
 }
 
 /// Waits until it has ended; ends it where that takes too long, and tells nothing then.
-fn wait(child: &mut Child) -> io::Result<Option<std::process::ExitStatus>> {
+fn wait(child: &mut Child, out: &Out) -> io::Result<Option<std::process::ExitStatus>> {
     let watch = Stopwatch::start();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if watch.left_of(EXEC_MAX).is_zero() {
+        if out.stop.is_raised() || watch.left_of(EXEC_MAX).is_zero() {
             child.kill()?;
             child.wait()?;
+            out.stop.check();
             return Ok(None);
         }
         thread::sleep(EXEC_LOOK);

@@ -1,14 +1,17 @@
 //! What is printed: data to stdout, all else to stderr.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 use tintype::Error;
 use tintype::ops::progress::Progress;
 
 use crate::args::{Global, When};
+pub use crate::bar::Bar;
+use crate::interrupt::Stop;
+pub use crate::table::{plain, table};
 
 /// The number of the JSON forms; fields are only ever added to them.
 pub const SCHEMA: u32 = 1;
@@ -58,21 +61,21 @@ pub struct Out {
     pub json: bool,
     pub quiet: bool,
     pub verbose: bool,
-    color: bool,
+    pub stop: Arc<Stop>,
+    /// Whether stdout, and whether stderr, is coloured.
+    colors: [bool; 2],
 }
 
 impl Out {
-    pub fn new(global: &Global) -> Self {
-        let color = match global.color {
-            When::Always => true,
-            When::Never => false,
-            When::Auto => {
-                let asked_not = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                io::stdout().is_terminal() && !asked_not && !dumb
-            }
-        };
-        Out { json: global.json, quiet: global.quiet, verbose: global.verbose > 0, color }
+    pub fn new(global: &Global, stop: Arc<Stop>) -> Self {
+        let terminals = [io::stdout().is_terminal(), io::stderr().is_terminal()];
+        Out {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            stop,
+            colors: terminals.map(|terminal| is_colored(global.color, terminal)),
+        }
     }
 
     /// Prints a line of data.
@@ -82,8 +85,18 @@ impl Out {
         self.bytes(line.as_bytes())
     }
 
+    /// Prints lines of stored text: as they are, and on a terminal without what could disturb it.
+    pub fn text(&self, text: &str) -> Result<(), Failure> {
+        if !io::stdout().is_terminal() {
+            return self.bytes(text.as_bytes());
+        }
+        let tame: String = text.split_inclusive('\n').map(tame).collect();
+        self.bytes(tame.as_bytes())
+    }
+
     /// Prints data as it is.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stop.check();
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
@@ -100,7 +113,7 @@ impl Out {
     /// Tells something that is no data, unless told to be quiet.
     pub fn note(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            eprintln!("{}", line.as_ref());
+            say(line.as_ref());
         }
     }
 
@@ -112,52 +125,70 @@ impl Out {
             false => format!("{item}: {error_text}"),
         };
         match self.json {
-            true => eprintln!("{}", error_object(code(error), error.kind(), &message, None)),
-            false => eprintln!("tintype: {}", plain(&message)),
+            true => say(&error_object(code(error), error.kind(), &message, None).to_string()),
+            false => say(&format!("{} {}", self.paint_note(RED, "tintype:"), plain(&message))),
         }
     }
 
-    /// Paints a text in a colour of the terminal's palette, where colours are wanted.
+    /// Paints a text for stdout in a colour of the terminal's palette, where colours are wanted there.
     pub fn paint(&self, color: u8, text: &str) -> String {
-        if self.color { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
+        painted(self.colors[0], color, text)
+    }
+
+    /// Paints a text for stderr.
+    pub fn paint_note(&self, color: u8, text: &str) -> String {
+        painted(self.colors[1], color, text)
     }
 
     /// A bar for long work, on a terminal only.
-    pub fn progress(&self, total: u64, unit: &'static str) -> ProgressBar {
-        let template =
-            "{bar:30} {human_pos}/{human_len} {prefix}, {per_sec}, {eta} left {wide_msg}";
-        let bar = self.bar(Some(total), template);
-        bar.set_prefix(unit);
-        bar
+    pub fn progress(&self, total: u64, unit: &'static str) -> Bar {
+        Bar::of_things(total, unit, self.shows_progress(), &self.stop)
     }
 
     /// A bar for content on its way, of which so many bytes are to come where that is known.
-    pub fn progress_bytes(&self, total: Option<u64>) -> ProgressBar {
-        let template = match total {
-            Some(_) => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left {wide_msg}",
-            None => "{spinner} {bytes}, {bytes_per_sec} {wide_msg}",
-        };
-        self.bar(total, template)
+    pub fn progress_bytes(&self, total: Option<u64>) -> Bar {
+        Bar::of_bytes(total, self.shows_progress(), &self.stop)
     }
 
-    fn bar(&self, total: Option<u64>, template: &str) -> ProgressBar {
-        let target = match self.quiet || self.json || !io::stderr().is_terminal() {
-            true => ProgressDrawTarget::hidden(),
-            false => ProgressDrawTarget::stderr(),
-        };
-        let bar = ProgressBar::with_draw_target(total, target);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar
+    fn shows_progress(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal()
+    }
+}
+
+/// A line with everything escaped that could disturb a terminal, its end left as it is.
+fn tame(line: &str) -> String {
+    match line.strip_suffix('\n') {
+        Some(line) => plain(line) + "\n",
+        None => plain(line),
+    }
+}
+
+fn painted(wanted: bool, color: u8, text: &str) -> String {
+    if wanted { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// Whether a stream is coloured: as the option says, else as the environment does, else where it is a
+/// terminal that has colours.
+fn is_colored(when: When, terminal: bool) -> bool {
+    let said = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto if said("NO_COLOR").is_some() => false,
+        When::Auto if said("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        When::Auto if said("CLICOLOR").is_some_and(|value| value == "0") => false,
+        When::Auto => terminal && said("TERM").is_none_or(|term| term != "dumb"),
     }
 }
 
 /// Shows how far work has come.
-pub fn show(bar: &ProgressBar, told: Progress) {
-    bar.set_prefix(told.stage);
-    bar.set_length(told.total.max(told.done));
-    bar.set_position(told.done);
+pub fn show(bar: &Bar, told: Progress) {
+    bar.show(told);
+}
+
+/// Says something on stderr. Whoever reads it may have gone, which is no failure.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// An error as programs read it.
@@ -202,56 +233,4 @@ pub fn count(number: u64, thing: &str) -> String {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
     }
-}
-
-/// A text of unknown origin with everything that could disturb a terminal escaped.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            // Marks that turn the direction of text can make it read as something else.
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(plain, "{}", character.escape_unicode());
-            }
-            control if control.is_control() => {
-                let _ = write!(plain, "{}", control.escape_default());
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-/// Lines in columns that fit the terminal, with nothing in them that could disturb it. The last column
-/// takes what is left.
-pub fn table(rows: &[Vec<String>]) -> Vec<String> {
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |text: &str| text.chars().count();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max())
-        .map(Option::unwrap_or_default)
-        .collect();
-    // Only a terminal has a width; None is a file or a pipe.
-    let limit = terminal_size::terminal_size_of(io::stdout())
-        .map_or(usize::MAX, |(width, _)| usize::from(width.0));
-    rows.iter()
-        .map(|row| {
-            let mut line = String::new();
-            for (column, cell) in row.iter().enumerate() {
-                if column > 0 {
-                    line += "  ";
-                }
-                line += cell;
-                if column + 1 < row.len() {
-                    line.extend(std::iter::repeat_n(' ', widths[column] - width(cell)));
-                }
-            }
-            match line.char_indices().nth(limit.saturating_sub(1)) {
-                Some((at, _)) if width(&line) > limit => format!("{}…", &line[..at]),
-                _ => line.trim_end().to_owned(),
-            }
-        })
-        .collect()
 }

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::{
     ArtifactName, DeltaPolicy, Draft, DraftArtifact, Error, Receipt, Repository, Ticket, Version,
@@ -13,7 +12,8 @@ use tintype::{
 };
 
 use crate::args::{About, Put};
-use crate::out::{Done, Failure, Out, Run};
+use crate::bar::Reading;
+use crate::out::{Bar, Done, Failure, Out, Run};
 
 /// The name of a file that is what comes in on stdin.
 const STDIN: &str = "-";
@@ -42,6 +42,7 @@ pub fn put(repo: &Repository, args: Put, out: &Out) -> Run {
     } else {
         repo.bulk(|| -> Result<(), Failure> {
             for file in &args.files {
+                bar.check();
                 match one(repo, &args, draft.clone(), file, &bar) {
                     Ok(ticket) => tally.waiting.push_back((file.clone(), ticket)),
                     Err(error) => tally.tell(file, Err(error), out)?,
@@ -144,7 +145,7 @@ fn one(
     args: &Put,
     draft: Draft,
     file: &Path,
-    bar: &ProgressBar,
+    bar: &Bar,
 ) -> tintype::Result<Ticket> {
     let name = args.name.clone().unwrap_or_else(ArtifactName::data);
     let artifact = artifact(repo, args, &draft, name, file, bar)?;
@@ -156,7 +157,7 @@ fn together(
     args: &Put,
     mut draft: Draft,
     tally: &mut Tally,
-    bar: &ProgressBar,
+    bar: &Bar,
     out: &Out,
 ) -> Result<(), Failure> {
     for file in &args.files {
@@ -183,13 +184,13 @@ fn artifact(
     draft: &Draft,
     name: ArtifactName,
     file: &Path,
-    bar: &ProgressBar,
+    bar: &Bar,
 ) -> tintype::Result<DraftArtifact> {
     let staged = match is_stdin(file) {
-        true => repo.stage_for(draft, &name, bar.wrap_read(io::stdin().lock())),
+        true => repo.stage_for(draft, &name, bar.reading_of_others(io::stdin().lock())),
         false => refuse_own(repo, file)
-            .and_then(|()| File::open(file).map_err(|source| Error::io(file, source)))
-            .and_then(|file| repo.stage_for(draft, &name, bar.wrap_read(file))),
+            .and_then(|()| open(file, bar).map_err(|source| Error::io(file, source)))
+            .and_then(|file| repo.stage_for(draft, &name, file)),
     };
     let staged = staged.map_err(|error| match error {
         Error::Io { source, .. } if is_stdin(file) => Error::io("stdin", source),
@@ -198,6 +199,15 @@ fn artifact(
     })?;
     let known = || media_type_of(&file.to_string_lossy()).to_owned();
     DraftArtifact::staged(name, args.media_type.clone().unwrap_or_else(known), staged)
+}
+
+/// Opens a file. One that is no regular file, as a pipe with a name, is written by somebody who may
+/// take his time.
+fn open<'b>(file: &Path, bar: &'b Bar) -> io::Result<Reading<'b, File>> {
+    match fs::metadata(file)?.is_file() {
+        true => Ok(bar.reading(File::open(file)?)),
+        false => Ok(bar.reading_of_others(bar.waiting(|| File::open(file))?)),
+    }
 }
 
 /// Fails for a file of the store itself. To read it would be to close it again, which ends the locks

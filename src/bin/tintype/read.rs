@@ -1,10 +1,9 @@
 //! What reads: `get`, `list`, `show`, `tags`, `events`, `stats`.
 
 use std::fs;
-use std::io::{BufRead, Write};
-use std::path::Path;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::model::config::FACTS;
 use tintype::{
@@ -13,7 +12,8 @@ use tintype::{
 };
 
 use crate::args::{Events, Get, List};
-use crate::out::{BOLD, CYAN, DIM, Done, Failure, Out, RED, Run, YELLOW, plain, size, table};
+use crate::out::{BOLD, Bar, CYAN, DIM, Done, Failure, Out, RED, Run, YELLOW, plain, size, table};
+use crate::suggest;
 
 pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
     let version = repo.resolve(&args.version)?;
@@ -37,7 +37,15 @@ pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
         }
         ([one], None) => {
             let mut reader = repo.reader(&version, one.name.as_str())?;
-            pour(&mut reader, |part| out.bytes(part))?;
+            let tame = args.output.is_none() && io::stdout().is_terminal();
+            pour(&mut reader, |part| match tame && disturbs(part) {
+                true => Err(Failure::Usage(
+                    "this content would disturb the terminal; write it with -o FILE, or print it \
+                     all the same with -o -"
+                        .to_owned(),
+                )),
+                false => out.bytes(part),
+            })?;
             Ok(Done::Ok)
         }
         ([one], Some(path)) if !is_folder(path) => {
@@ -62,6 +70,12 @@ pub fn get(repo: &Repository, args: &Get, out: &Out) -> Run {
     }
 }
 
+/// Whether bytes hold what steers a terminal: control characters, those of two bytes included.
+fn disturbs(part: &[u8]) -> bool {
+    let steers = |byte: &u8| matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 127);
+    part.iter().any(steers) || part.windows(2).any(|two| matches!(two, [0xC2, 0x80..=0x9F]))
+}
+
 /// Whether a path names a folder: one that is there, or one to be made, by the slash at its end.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
@@ -75,6 +89,7 @@ fn save(
     out: &Out,
 ) -> Result<(), Failure> {
     let bar = out.progress_bytes(Some(artifact.bytes));
+    let _unfinished = out.stop.unfinished();
     let mut reader = repo.reader(version, artifact.name.as_str())?;
     write(path, &mut reader, &bar)?;
     bar.finish_and_clear();
@@ -90,12 +105,12 @@ fn save(
 }
 
 /// Writes a file whole or not at all.
-fn write(path: &Path, reader: &mut ContentReader, bar: &ProgressBar) -> Result<(), Failure> {
+fn write(path: &Path, reader: &mut ContentReader, bar: &Bar) -> Result<(), Failure> {
     let fail = |source| Failure::from(Error::io(path, source));
     let mut fill = |path: &Path| {
         let mut file = fs::File::create(path).map_err(fail)?;
         pour(reader, |part| {
-            bar.inc(part.len() as u64);
+            bar.on(part.len() as u64);
             file.write_all(part).map_err(fail)
         })
     };
@@ -105,13 +120,19 @@ fn write(path: &Path, reader: &mut ContentReader, bar: &ProgressBar) -> Result<(
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = fill(&beside).and_then(|()| fs::rename(&beside, path).map_err(fail));
-    if written.is_err() {
-        // It may not have been made.
-        let _ = fs::remove_file(&beside);
+    let beside = Half(path.with_file_name(name));
+    fill(&beside.0)?;
+    fs::rename(&beside.0, path).map_err(fail)
+}
+
+/// A file that is not whole yet, gone with this value.
+struct Half(PathBuf);
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        // It may not have been made, or have its name by now.
+        let _ = fs::remove_file(&self.0);
     }
-    written
 }
 
 /// Hands content on, part by part.
@@ -134,6 +155,7 @@ fn pour(
 }
 
 pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
+    let (pattern, tags) = (args.context.clone(), args.tags.clone());
     let mut query = Query::context(args.context).limit(args.limit);
     query = args.tags.into_iter().fold(query, Query::tag);
     query = args.fields.into_iter().fold(query, |query, (key, value)| query.field(key, value));
@@ -158,6 +180,8 @@ pub fn list(repo: &Repository, args: List, out: &Out) -> Run {
             true => "no forgotten snapshot fits",
             false => "no snapshot fits",
         });
+        suggest::context(repo, &pattern, out);
+        tags.iter().for_each(|tag| suggest::tag(repo, tag.as_str(), out));
         return Ok(Done::Ok);
     }
     let heads = ["VERSION", "TIME", "STATUS", "SIZE", "CONTEXT", "TAGS", "DESCRIPTION"];

@@ -12,6 +12,7 @@ use crate::args::{Export, ExportForm, Import, Repair};
 use crate::out::{self, Done, Failure, GREEN, Out, RED, Run, plain, size};
 
 pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
+    let _unfinished = out.stop.unfinished();
     let versions: Vec<Version> = args
         .versions
         .iter()
@@ -89,7 +90,7 @@ fn folders(repo: &Repository, versions: &[Version], args: &Export, out: &Out) ->
 fn archive(repo: &Repository, versions: &[Version], args: &Export, out: &Out) -> Run {
     let bar = out.progress(versions.len() as u64, "snapshots");
     let exported = transfer::export(repo, versions, &args.output, &mut |progress| {
-        bar.set_position(progress.done);
+        bar.at(progress.done);
     })?;
     bar.finish_and_clear();
     match out.json {

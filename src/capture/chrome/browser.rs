@@ -7,13 +7,14 @@
 //! **Invariant:** when a [`Browser`] is dropped nothing of what was started for it is there any more.
 //! One that it was connected to stays as it was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::cdp::Cdp;
 use super::guard::{Guard, Names};
+use super::launch::find;
 use super::options::{BrowserOptions, PageOptions};
 use super::page::{ChromePage, Tab};
 use super::running::{CALL_MAX, Running};
@@ -46,6 +47,8 @@ enum Source {
 
 #[derive(Default)]
 struct State {
+    /// Whether no page is opened any more.
+    closed: bool,
     current: Option<Current>,
     /// Those that were replaced while a page was open in them.
     retired: Vec<Weak<Running>>,
@@ -199,6 +202,10 @@ impl Browser {
     /// comes first starts a new one, and the others wait.
     fn running(&self) -> Result<(Arc<Running>, Option<Ahead>)> {
         let mut state = locked(&self.state);
+        if state.closed {
+            let why = "the browser was closed".to_owned();
+            return Err(Error::Browser { doing: "opening a page", why });
+        }
         state.retired.retain(|retired| retired.strong_count() > 0);
         if state.current.as_ref().is_some_and(|current| self.is_spent(current)) {
             log::info!("browser: a new one is started in its place");
@@ -248,6 +255,27 @@ impl Browser {
         }
     }
 
+    /// The executable that would be started: the one that is given, else what the variable `CHROME`
+    /// names, else the first browser in `PATH`.
+    ///
+    /// Fails with [`Error::NoBrowser`] where there is none.
+    pub fn find(given: Option<&Path>) -> Result<PathBuf> {
+        find(given)
+    }
+
+    /// Ends the browser, from any thread: whoever waits for a page of it learns at once that it is
+    /// gone, and no other is opened. One that it was connected to stays as it was.
+    pub fn close(&self) {
+        let mut state = locked(&self.state);
+        state.closed = true;
+        let running = state.current.as_ref().map(|current| Arc::clone(&current.running));
+        let retired: Vec<_> = state.retired.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
+        for running in running.into_iter().chain(retired) {
+            running.close();
+        }
+    }
+
     /// Where the browser listens in which pages are opened at present: `http://127.0.0.1:41234`, as
     /// [`connect`](Browser::connect) takes it. Whoever knows it can do everything with the browser.
     pub fn address(&self) -> Option<String> {
@@ -292,14 +320,9 @@ impl std::fmt::Debug for Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let mut state = locked(&self.state);
-        let running = state.current.as_ref().map(|current| Arc::clone(&current.running));
-        let retired = state.retired.iter().filter_map(Weak::upgrade);
-        for running in running.into_iter().chain(retired) {
-            running.close();
-        }
+        self.close();
         // Its connections have ended, and so does the thread that makes a tab ready.
-        state.retire();
+        locked(&self.state).retire();
     }
 }
 

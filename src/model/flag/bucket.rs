@@ -12,17 +12,31 @@ pub const BUCKETS: u32 = 100_000;
 pub fn murmur3_x86_32(parts: &[&[u8]], seed: u32) -> u32 {
     let mixed =
         |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
-    let (mut hash, mut word, mut length) = (seed, 0_u32, 0_usize);
-    for byte in parts.iter().copied().flatten() {
-        word |= u32::from(*byte) << (8 * (length & 3));
-        length += 1;
-        if length & 3 == 0 {
-            hash = (hash ^ mixed(word)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-            word = 0;
+    let taken = |hash: u32, word: u32| {
+        (hash ^ mixed(word)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+    };
+    // What came and fills no word yet, in the low bytes.
+    let (mut hash, mut open, mut open_bits, mut length) = (seed, 0_u64, 0_u32, 0_usize);
+    for part in parts {
+        length += part.len();
+        let (words, rest) = part.as_chunks::<4>();
+        for word in words {
+            open |= u64::from(u32::from_le_bytes(*word)) << open_bits;
+            hash = taken(hash, open as u32);
+            open >>= 32;
+        }
+        for byte in rest {
+            open |= u64::from(*byte) << open_bits;
+            open_bits += 8;
+        }
+        if open_bits >= 32 {
+            hash = taken(hash, open as u32);
+            open >>= 32;
+            open_bits -= 32;
         }
     }
-    if length & 3 != 0 {
-        hash ^= mixed(word);
+    if open_bits > 0 {
+        hash ^= mixed(open as u32);
     }
     hash ^= length as u32;
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);

@@ -149,26 +149,46 @@ impl Steps {
     }
 }
 
+/// What is the same for a flag and for all that it depends on.
+struct Asked<'a> {
+    site: Option<&'a str>,
+    /// The name of the environment, not another name of it.
+    environment: Option<&'a str>,
+    /// What is hashed.
+    key: Option<&'a str>,
+    /// What the stage lets through there.
+    cap: Rollout,
+    /// What is said of the site for all flags.
+    of_site: Option<Rollout>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(set: &'a FlagSet, asked: &EvalContext<'a>) -> Self {
+        let environment = asked.environment.or(set.settings.default_environment.as_deref());
+        Asked {
+            site: asked.site,
+            environment: environment.map(environment_name),
+            key: asked.bucketing_key(),
+            cap: set.stage.cap(environment),
+            of_site: asked.site.and_then(|site| set.sites.get(site)).copied(),
+        }
+    }
+}
+
 impl FlagSet {
     /// Whether a flag is on for who is asked for, and why. Never fails: what can't be decided is off.
     pub fn evaluate(&self, name: &str, asked: &EvalContext<'_>) -> Evaluation {
-        self.decide(name, asked, 0, &mut Steps(None))
+        self.decide(name, &Asked::of(self, asked), 0, &mut Steps(None))
     }
 
     /// As [`evaluate`](FlagSet::evaluate), with each step.
     pub fn explain(&self, name: &str, asked: &EvalContext<'_>) -> Evaluation {
         let mut steps = Steps(Some(Vec::new()));
-        let evaluation = self.decide(name, asked, 0, &mut steps);
+        let evaluation = self.decide(name, &Asked::of(self, asked), 0, &mut steps);
         Evaluation { steps: steps.0.unwrap_or_default(), ..evaluation }
     }
 
-    fn decide(
-        &self,
-        name: &str,
-        asked: &EvalContext<'_>,
-        depth: usize,
-        steps: &mut Steps,
-    ) -> Evaluation {
+    fn decide(&self, name: &str, asked: &Asked<'_>, depth: usize, steps: &mut Steps) -> Evaluation {
         let Some((name, flag)) = self.find(name) else {
             steps.decide("flag", || format!("there is no flag {name}"));
             return Evaluation::failed(FlagError::FlagNotFound);
@@ -193,8 +213,7 @@ impl FlagSet {
             return Evaluation::off();
         }
         steps.pass("enabled", || "it is enabled".into());
-        let environment = asked.environment.or(self.settings.default_environment.as_deref());
-        let environment = environment.map(environment_name);
+        let environment = asked.environment;
         if !flag.environments.is_empty() {
             let told = || flag.environments.iter().cloned().collect::<Vec<_>>().join(", ");
             let here = |one: &String| environment.is_some_and(|it| it.eq_ignore_ascii_case(one));
@@ -219,7 +238,7 @@ impl FlagSet {
             }
             steps.pass("dependency", || format!("{needed} is on"));
         }
-        let cap = self.stage.cap(environment);
+        let cap = asked.cap;
         if cap == Rollout::NONE {
             steps.decide("stage", || match environment {
                 Some(environment) => format!("{} lets nothing be on in {environment}", self.stage),
@@ -228,9 +247,9 @@ impl FlagSet {
             return Evaluation::off();
         }
         steps.pass("stage", || format!("{} lets {cap} percent be on", self.stage));
-        let of_flag = asked.site.and_then(|site| flag.sites.get(site));
-        let of_site = asked.site.and_then(|site| self.sites.get(site));
-        let said = of_flag.or(of_site).copied().unwrap_or(flag.rollout);
+        let of_flag = asked.site.and_then(|site| flag.sites.get(site)).copied();
+        let of_site = asked.of_site;
+        let said = of_flag.or(of_site).unwrap_or(flag.rollout);
         let (rollout, by_site) = (said.min(cap), of_flag.or(of_site).is_some());
         let told = || {
             let of = match (asked.site, of_flag.is_some(), by_site) {
@@ -248,7 +267,7 @@ impl FlagSet {
             return Evaluation { rollout: Some(rollout), ..decided };
         }
         steps.pass("rollout", told);
-        let Some(key) = asked.bucketing_key() else {
+        let Some(key) = asked.key else {
             steps.decide("bucket", || "no key, no session and no site is told".into());
             let failed = Evaluation::failed(FlagError::TargetingKeyMissing);
             return Evaluation { rollout: Some(rollout), ..failed };

@@ -13,15 +13,16 @@ pub(super) fn space(repo: &Repository) -> Option<(u64, u64)> {
     space_of(folder.unwrap_or(Path::new(".")))
 }
 
+/// The same of the disk of a folder.
 #[cfg(unix)]
-fn space_of(folder: &Path) -> Option<(u64, u64)> {
+pub(crate) fn space_of(folder: &Path) -> Option<(u64, u64)> {
     let told = rustix::fs::statvfs(folder).ok()?;
     let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
     Some((bytes(told.f_bavail), bytes(told.f_blocks)))
 }
 
 #[cfg(not(unix))]
-fn space_of(_: &Path) -> Option<(u64, u64)> {
+pub(crate) fn space_of(_: &Path) -> Option<(u64, u64)> {
     None
 }
 

@@ -19,6 +19,7 @@ mod summary;
 mod watch;
 
 pub use crate::records::alerts::Change;
+pub(crate) use disk::space_of;
 pub use evaluate::{Notice, evaluate, shipped_rules};
 pub use exposition::exposition;
 pub use stored::{CAPTURE_MS, Metrics, Sizes, Times, Window, metrics};

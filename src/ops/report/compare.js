@@ -15,6 +15,11 @@ for (const box of document.querySelectorAll('[data-compare]')) {
   const choose = (way) => {
     box.dataset.mode = way;
     slide.hidden = way !== 'mix' && way !== 'swipe';
+    const area = stage.querySelector('.areas rect');
+    if (way === 'areas' && area) {
+      const above = area.getBoundingClientRect().top - stage.getBoundingClientRect().top;
+      stage.scrollTop += above - stage.clientHeight / 3;
+    }
   };
   ways.hidden = false;
   ways.addEventListener('change', (event) => {

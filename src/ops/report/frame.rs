@@ -12,10 +12,12 @@
 
 use maud::{Markup, html};
 
-use super::text::{plain, shown_of};
+use super::text::{fitting, plain, shown_of};
 
 /// The most bytes of HTML that are shown in a frame.
 pub(super) const HTML_BYTES_MAX: usize = 512 * 1024;
+/// The most bytes that it takes in the page, where it is escaped.
+const ESCAPED_BYTES_MAX: usize = 640 * 1024;
 
 /// Tags that would tell the browser to connect, to leave, or where addresses begin. In their place
 /// stands one that is parsed in the same places in the same way, and means nothing any more.
@@ -37,7 +39,7 @@ const HEAD: &str = "<!DOCTYPE html><meta http-equiv=\"Content-Security-Policy\" 
 /// Shows a document in a frame. `title` names it, `whole_bytes` is how long it is where only its
 /// beginning is given.
 pub(super) fn frame(title: &str, html: &str, whole_bytes: u64) -> Markup {
-    let end = html.floor_char_boundary(HTML_BYTES_MAX.min(html.len()));
+    let end = fitting(html, HTML_BYTES_MAX, ESCAPED_BYTES_MAX);
     let document = format!("{HEAD}{}", disarmed(&html[..end]));
     html! {
         iframe.stored sandbox="" referrerpolicy="no-referrer" title=(plain(title)) srcdoc=(document) {}

@@ -9,7 +9,7 @@ use super::lacking::{get, lacking};
 use super::parts::{Tone, notice};
 use super::text::{plain, size};
 use crate::error::Result;
-use crate::format::image::{self, Size};
+use crate::format::image::{Size, look};
 
 /// A picture that can be shown.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Picture {
     /// The picture of this content. Nothing where it is no PNG, JPEG or WebP, whatever its name says,
     /// or so large that a browser would choke on it.
     pub(super) fn of(content: &[u8]) -> Option<Self> {
-        let (size, media_type) = image::look(content)?;
+        let (size, media_type) = look(content)?;
         let url = format!("data:{media_type};base64,{}", STANDARD.encode(content));
         Some(Picture { size, url })
     }

@@ -14,6 +14,8 @@ use crate::model::time::Time;
 pub(super) const LINE_CHARS_MAX: usize = 600;
 /// The most bytes of a text that stands as a block.
 pub(super) const BLOCK_BYTES_MAX: usize = 128 * 1024;
+/// The most bytes that such a text takes in the page, where much of it is escaped.
+const BLOCK_ESCAPED_MAX: usize = 192 * 1024;
 
 /// Tells whether a character is not seen, or changes how others are read.
 fn is_hidden(character: char) -> bool {
@@ -78,10 +80,28 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { bdi { (plain(text)) } } }
 }
 
+/// Where a text ends that takes at most so many bytes, and no more than `escaped_max` once it is escaped.
+pub(super) fn fitting(text: &str, bytes_max: usize, escaped_max: usize) -> usize {
+    let end = text.floor_char_boundary(bytes_max.min(text.len()));
+    let mut escaped = 0;
+    for (at, byte) in text[..end].bytes().enumerate() {
+        escaped += match byte {
+            b'"' => "&quot;".len(),
+            b'&' => "&amp;".len(),
+            b'<' | b'>' => "&lt;".len(),
+            _ => 1,
+        };
+        if escaped > escaped_max {
+            return text.floor_char_boundary(at);
+        }
+    }
+    end
+}
+
 /// A text of several lines as it stands, in a box that scrolls by itself; what is over
 /// [`BLOCK_BYTES_MAX`] is cut, and how much that is stands below. `label` names it.
 pub(super) fn block(label: &str, text: &str) -> Markup {
-    let end = text.floor_char_boundary(BLOCK_BYTES_MAX.min(text.len()));
+    let end = fitting(text, BLOCK_BYTES_MAX, BLOCK_ESCAPED_MAX);
     let shown = written_out(&text[..end], &['\n', '\t']);
     html! {
         pre.block tabindex="0" role="group" aria-label=(plain(label)) dir="auto" { (shown) }

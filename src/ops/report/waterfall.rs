@@ -13,7 +13,7 @@ use crate::model::config::PagePart;
 /// The most requests that are shown.
 const REQUESTS_MAX: usize = 500;
 /// The most bytes of headers that are shown, of all requests together.
-const HEADERS_BYTES_MAX: usize = 384 * 1024;
+const HEADERS_BYTES_MAX: usize = 256 * 1024;
 /// The most headers of one message.
 const HEADERS_MAX: usize = 60;
 /// The width of the drawing of a bar, in its own units.

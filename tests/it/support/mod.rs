@@ -4,9 +4,12 @@
 pub mod browsers;
 #[cfg(feature = "chrome")]
 pub mod chromium;
+pub mod extension;
 pub mod full;
 #[cfg(feature = "chrome")]
 pub mod har;
+#[cfg(feature = "cli")]
+pub mod nights;
 pub mod old;
 #[cfg(feature = "chrome")]
 pub mod pages;
@@ -14,6 +17,8 @@ pub mod pictures;
 #[cfg(all(unix, any(feature = "cli", feature = "chrome")))]
 pub mod process;
 pub mod promtool;
+#[cfg(feature = "cli")]
+pub mod schema;
 pub mod script;
 #[cfg(feature = "chrome")]
 pub mod server;
@@ -24,8 +29,6 @@ pub mod shown;
 #[cfg(feature = "chrome")]
 pub mod site;
 pub mod values;
-#[cfg(feature = "chrome")]
-pub mod viewer;
 
 /// Bytes without pattern: each seed has its own.
 pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::schema;
+
 /// The command itself.
 pub const TINTYPE: &str = env!("CARGO_BIN_EXE_tintype");
 
@@ -81,6 +83,9 @@ impl Shell {
         let _ = child.stdin.take().unwrap().write_all(input);
         let ended = child.wait_with_output().unwrap();
         let err = String::from_utf8(ended.stderr).unwrap();
+        if args.contains(&"--json") {
+            schema::check(args, &ended.stdout, &err);
+        }
         let code = ended.status.code().unwrap_or_else(|| panic!("{args:?} was killed: {err}"));
         Output { code, out: ended.stdout, err }
     }

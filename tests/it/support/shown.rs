@@ -37,8 +37,19 @@ impl Shower {
         self.go(&format!("file://{}", path.canonicalize().unwrap().display()))
     }
 
-    /// Opens an address.
+    /// Opens an address and waits until it is there.
     pub fn go(&self, url: &str) -> Shown {
+        let shown = self.send(url);
+        shown.tab.wait_until_navigated().unwrap();
+        shown
+    }
+
+    /// Opens a file, whatever comes of it.
+    pub fn send_to(&self, path: &Path) -> Shown {
+        self.send(&format!("file://{}", path.canonicalize().unwrap().display()))
+    }
+
+    fn send(&self, url: &str) -> Shown {
         let tab = self.0.new_tab().unwrap();
         let dialogs = Arc::new(AtomicUsize::new(0));
         let (counted, closing) = (Arc::clone(&dialogs), Arc::downgrade(&tab));
@@ -55,7 +66,7 @@ impl Shower {
             }
         };
         tab.add_event_listener(Arc::new(listener)).unwrap();
-        tab.navigate_to(url).unwrap().wait_until_navigated().unwrap();
+        tab.navigate_to(url).unwrap();
         Shown { tab, browser: self.0.clone(), dialogs }
     }
 }

@@ -20,6 +20,12 @@ impl Still {
         let mut now = self.0.lock().unwrap();
         *now = now.plus(time);
     }
+
+    /// Puts it at a time, on or back.
+    #[cfg(feature = "cli")]
+    pub fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = text.parse().unwrap();
+    }
 }
 
 impl Clock for Still {

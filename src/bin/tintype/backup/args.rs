@@ -7,6 +7,10 @@ use clap::{Subcommand, ValueHint};
 use crate::args::KeepRules;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype backup create
+  tintype backup list
+  tintype backup restore latest --dry-run")]
 pub enum Backup {
     /// Make a backup, and print its id once it is read back and durable
     #[command(after_help = "\
@@ -24,12 +28,18 @@ Examples:
         to: Option<PathBuf>,
     },
     /// List backups, the newest first
+    #[command(after_help = "Examples:
+  tintype backup list
+  tintype backup list --in /mnt/other-disk --json")]
     List {
         /// Those in this folder
         #[arg(long = "in", value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
     },
     /// Look for damage to backups
+    #[command(after_help = "Examples:
+  tintype backup verify latest
+  tintype backup verify 1k0ter 1k0tez")]
     Verify {
         /// latest, ids or the beginning of them, or paths
         #[arg(required = true, value_name = "BACKUP")]

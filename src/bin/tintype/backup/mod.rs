@@ -52,6 +52,7 @@ pub fn backup(
 
 fn create(repo: &Repository, options: &Options, out: &Out) -> Run {
     let bar = out.progress(0, "");
+    let _unfinished = out.stop.unfinished();
     let made = backup::create(repo, options, &mut |told| out::show(&bar, told))?;
     bar.finish_and_clear();
     let folder = match &options.to {
@@ -214,7 +215,7 @@ fn prune(plan: &Plan, dry_run: bool, out: &Out) -> Run {
         true => None,
         false => {
             let bar = out.progress(plan.removed.len() as u64, "backups");
-            let pruned = plan.apply(&mut |done| bar.set_position(done))?;
+            let pruned = plan.apply(&mut |done| bar.at(done))?;
             bar.finish_and_clear();
             Some(pruned)
         }

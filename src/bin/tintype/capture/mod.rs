@@ -3,9 +3,9 @@
 pub mod args;
 
 use std::io::BufRead;
+use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tintype::capture::Page;
 use tintype::capture::chrome::{Browser, BrowserOptions, ChromePage, PageOptions};
@@ -16,7 +16,8 @@ use tintype::{
     Status,
 };
 
-use crate::out::{Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
+use crate::interrupt::{Hooked, Stop};
+use crate::out::{Bar, Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
 use crate::put::about;
 use args::{BrowserArgs, Capture, Choice, PageArgs};
 
@@ -121,6 +122,25 @@ pub fn browser(given: &BrowserArgs) -> tintype::Result<Browser> {
     }
 }
 
+/// Starts a browser that a signal closes, so that nobody waits for what it would answer.
+pub fn closed_by_signal(
+    start: impl FnOnce() -> tintype::Result<Browser>,
+    stop: &Arc<Stop>,
+) -> tintype::Result<(Arc<Browser>, Hooked)> {
+    // One that is on its way can't be closed yet.
+    let unfinished = stop.unfinished();
+    let browser = Arc::new(start()?);
+    let known = Arc::downgrade(&browser);
+    let hooked = stop.hooked(move || {
+        if let Some(browser) = known.upgrade() {
+            browser.close();
+        }
+    });
+    drop(unfinished);
+    stop.check();
+    Ok((browser, hooked))
+}
+
 /// How each page is opened.
 pub fn page_options(args: &PageArgs) -> PageOptions {
     let mut options = PageOptions {
@@ -154,21 +174,23 @@ struct Work<'a> {
     page: PageOptions,
     args: &'a Capture,
     out: &'a Out,
-    bar: ProgressBar,
+    bar: Bar,
     kept: u64,
     failed: u64,
 }
 
 impl Work<'_> {
     fn open_all(&mut self) -> Result<(), Failure> {
-        let browser = browser(&self.args.browser)?;
+        let start = || browser(&self.args.browser);
+        let (browser, _hooked) = closed_by_signal(start, &self.out.stop)?;
         let several = self.args.urls.len() > 1 || self.args.urls.iter().any(|url| url == STDIN);
         for url in &self.args.urls {
             if url != STDIN {
                 self.open(&browser, url, several)?;
                 continue;
             }
-            for line in std::io::stdin().lock().lines() {
+            let mut lines = std::io::stdin().lock().lines();
+            while let Some(line) = self.out.stop.waiting(|| lines.next()) {
                 let line = line?;
                 if !line.trim().is_empty() {
                     self.open(&browser, line.trim(), several)?;
@@ -180,6 +202,7 @@ impl Work<'_> {
 
     fn open(&mut self, browser: &Browser, url: &str, several: bool) -> Result<(), Failure> {
         self.bar.set_message(plain(url));
+        self.bar.check();
         let watch = Stopwatch::start();
         match browser.open_with(url, &self.page) {
             Ok(mut page) => self.take(&mut page, url, watch)?,
@@ -190,7 +213,7 @@ impl Work<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        self.bar.inc(1);
+        self.bar.on(1);
         Ok(())
     }
 
@@ -201,6 +224,8 @@ impl Work<'_> {
             return self.bar.suspend(|| tell_off(url, flag, self.out));
         }
         let draft = self.recorder.draft(page, draft, &self.config)?;
+        // What was taken while the browser was closed says nothing of the page.
+        self.bar.check();
         let taken = store(&self.recorder, draft, watch)?;
         if taken.status == Status::Failed {
             self.failed += 1;
@@ -312,7 +337,7 @@ fn tell(url: &str, taken: &Taken, took: Duration, out: &Out) -> Result<(), Failu
     let answer = facts["http_status"].as_u64().map_or(String::new(), |code| format!(" {code},"));
     out.note(format!(
         "  {} {}:{answer} {} of {}, {} kept, {took_ms} ms",
-        out.paint(color, taken.status.as_str()),
+        out.paint_note(color, taken.status.as_str()),
         plain(url),
         count(kept.len() as u64, "artifact"),
         size(sum(|kept| kept.bytes)),

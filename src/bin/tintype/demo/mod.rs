@@ -8,6 +8,7 @@ mod tell;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use tintype::{
 };
 
 use crate::args::{Demo, Global};
+use crate::capture::closed_by_signal;
 use crate::out::{BOLD, Done, Failure, GREEN, Out, RED, Run, plain, size, table};
 use site::{SELECTOR, Site, Stage};
 
@@ -84,10 +86,9 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
         return Err(Failure::Usage("demo tells people a story; it has no --json".to_owned()));
     }
     let store = choose_store(global)?;
-    let browser = Browser::launch(BrowserOptions {
-        executable: args.browser.clone(),
-        ..BrowserOptions::default()
-    })?;
+    let _working = out.stop.working();
+    let options = BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
+    let (browser, hooked) = closed_by_signal(|| Browser::launch(options), &out.stop)?;
     let shop = Site::start().map_err(|source| Error::io("the demo's shop", source))?;
     let repo = Repository::init(&store)?;
     head(out, "A shop that changes, and breaks")?;
@@ -103,7 +104,7 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
         head(out, &format!("Visit {number}: {what}"))?;
         visits.push(scraper.visit(&shop, number, out)?);
     }
-    drop(scraper);
+    drop((hooked, scraper));
     let told: [&dyn Fn() -> Result<(), Failure>; 7] = [
         &|| tell::incident(&repo, out),
         &|| tell::ends(&repo, &visits, out),
@@ -165,14 +166,14 @@ fn head(out: &Out, text: &str) -> Result<(), Failure> {
 /// A scraper of the shop.
 struct Scraper {
     recorder: Recorder,
-    browser: Browser,
+    browser: Arc<Browser>,
     /// Content that is in the store already.
     known: HashSet<BlobHash>,
 }
 
 impl Scraper {
-    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there is no data, tells
-    /// that its selector failed, which captures the page.
+    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there
+    /// is no data, tells that its selector failed, which captures the page.
     fn visit(&mut self, shop: &Site, number: u32, out: &Out) -> Result<Visit, Failure> {
         let repo = self.recorder.repository().clone();
         let watch = Stopwatch::start();
@@ -182,6 +183,7 @@ impl Scraper {
         let taken_at = SystemClock.now().minus(DAY * days_ago);
         let draft = Draft::new().context(context.clone()).at(taken_at).info("visit", number);
         let draft = self.recorder.draft(&mut page, draft, &config()?)?;
+        out.stop.check();
         let Some(products) = products(&draft) else {
             let watch = Stopwatch::start();
             let incident = Incident::selector_failure(context, SELECTOR).at_url(shop.url());

@@ -21,8 +21,13 @@ Examples:
   tintype flag rollback --to time:2026-11-22T09:00:00Z")]
 pub enum Flag {
     /// List the flags
+    #[command(after_help = "Examples:
+  tintype flag list
+  tintype flag list --json")]
     List,
     /// Tell everything known about a flag
+    #[command(after_help = "Examples:
+  tintype flag show async_performance")]
     Show {
         /// The flag
         name: String,
@@ -30,6 +35,9 @@ pub enum Flag {
     /// Change a flag in several things at once, or add one
     Set(Set),
     /// List changes of flags, the newest first
+    #[command(after_help = "Examples:
+  tintype flag history
+  tintype flag history async_performance --limit 5")]
     History {
         /// Only those of this flag
         name: Option<String>,
@@ -38,12 +46,17 @@ pub enum Flag {
         limit: usize,
     },
     /// Write the flags as JSON
+    #[command(after_help = "Examples:
+  tintype flag export
+  tintype flag export -o flags.json")]
     Export {
         /// To this file; it is replaced
         #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
     },
     /// Take flags from a file: an export, or a `snapshot_feature_flags.json`
+    #[command(after_help = "Examples:
+  tintype flag import flags.json --why 'as in the office'")]
     Import {
         /// The file; - is standard input
         #[arg(value_hint = ValueHint::FilePath)]
@@ -52,6 +65,9 @@ pub enum Flag {
         by: By,
     },
     /// Switch a flag on, as far as it was rolled out or as far as told
+    #[command(after_help = "Examples:
+  tintype flag enable async_performance
+  tintype flag enable async_performance --rollout 10 --why 'slow disks'")]
     Enable {
         /// The flag
         name: String,
@@ -65,6 +81,8 @@ pub enum Flag {
         by: By,
     },
     /// Switch a flag off
+    #[command(after_help = "Examples:
+  tintype flag disable async_performance --why 'slower'")]
     Disable {
         /// The flag
         name: String,
@@ -72,6 +90,10 @@ pub enum Flag {
         by: By,
     },
     /// Say how far all flags, or one, are rolled out on a site
+    #[command(after_help = "Examples:
+  tintype flag site shop.example 25
+  tintype flag site shop.example 25 --flag async_performance
+  tintype flag site shop.example --unset")]
     Site {
         /// The site
         site: String,
@@ -95,6 +117,8 @@ pub enum Flag {
         by: By,
     },
     /// Set the stage: disabled, internal_testing, beta_testing, gradual_rollout, full_rollout
+    #[command(after_help = "Examples:
+  tintype flag stage beta_testing")]
     Stage {
         /// The stage
         stage: Stage,
@@ -104,21 +128,31 @@ pub enum Flag {
     /// Tell whether a flag is on for somebody, and each step to the answer
     Explain(Explain),
     /// Switch all off but the old layout, until released
+    #[command(after_help = "Examples:
+  tintype flag emergency-disable --why 'prices are wrong since noon'")]
     EmergencyDisable {
         #[command(flatten)]
         by: By,
     },
     /// Switch all off and the old layout on, until released
+    #[command(after_help = "Examples:
+  tintype flag emergency-legacy --why 'only the old reports are right'")]
     EmergencyLegacy {
         #[command(flatten)]
         by: By,
     },
     /// End an emergency
+    #[command(after_help = "Examples:
+  tintype flag emergency-release --why 'mended'")]
     EmergencyRelease {
         #[command(flatten)]
         by: By,
     },
     /// Bring the flags back to a stage and its preset, or to what they were
+    #[command(after_help = "Examples:
+  tintype flag rollback --to stage:beta_testing
+  tintype flag rollback --to event:812
+  tintype flag rollback --to time:2026-11-22T09:00:00Z")]
     Rollback {
         /// stage:STAGE, event:NUMBER or time:TIME
         #[arg(long, value_name = "WHAT")]
@@ -143,6 +177,9 @@ pub struct By {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype flag set async_performance --rollout 10 --environment production
+  tintype flag set new_parser --new --description 'the parser of 2026'")]
 pub struct Set {
     /// The flag
     pub name: String,
@@ -178,6 +215,9 @@ pub struct Set {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype flag explain async_performance --site shop.example --session run-7
+  tintype flag explain async_performance --json")]
 pub struct Explain {
     /// The flag
     pub name: String,

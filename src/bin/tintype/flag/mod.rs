@@ -153,7 +153,7 @@ fn tell_emergency(set: &FlagSet, out: &Out) {
     if let Some(thrown) = &set.emergency {
         let what = if thrown.legacy { "all off, the old layout on" } else { "all off" };
         let text = format!("emergency: {what}, by {} at {}", thrown.by, thrown.at);
-        out.note(out.paint(RED, &plain(&text)));
+        out.note(out.paint_note(RED, &plain(&text)));
         out.note("  end it with: tintype flag emergency-release");
     }
 }

@@ -61,6 +61,9 @@ pub enum What {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  tintype incident list --context shop.example
+  tintype incident list --kind timeout --since 2026-11-01 --json")]
 pub struct List {
     /// Only in contexts like this; * is any value of its part
     #[arg(long, value_name = "PATTERN", default_value_t)]

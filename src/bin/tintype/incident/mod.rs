@@ -37,7 +37,8 @@ fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
         incident = incident.at_url(url);
     }
     let group = recorder.incident_group(&incident)?;
-    let outcome = handle(&recorder, &incident, args)?;
+    let _working = out.stop.working();
+    let outcome = handle(&recorder, &incident, args, out)?;
     recorder.flush()?;
     let query = GroupQuery { kind: Some(kind.to_owned()), limit: usize::MAX, ..Default::default() };
     let known = groups(repo, &query)?.into_iter().find(|it| Some(it.fingerprint) == group);
@@ -77,8 +78,13 @@ fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
 }
 
 #[cfg(feature = "chrome")]
-fn handle(recorder: &Recorder, incident: &Incident, args: &Args) -> Result<Outcome, Failure> {
-    use crate::capture::{PAGE_PATH, browser, page_options};
+fn handle(
+    recorder: &Recorder,
+    incident: &Incident,
+    args: &Args,
+    out: &Out,
+) -> Result<Outcome, Failure> {
+    use crate::capture::{PAGE_PATH, browser, closed_by_signal, page_options};
     use tintype::capture::chrome::ChromePage;
 
     let options = page_options(&args.page);
@@ -98,15 +104,18 @@ fn handle(recorder: &Recorder, incident: &Incident, args: &Args) -> Result<Outco
             // The page can't outlive its browser, which is started only where it is needed.
             let mut browser_of_page = None;
             recorder.handle_opening(incident, || {
-                let browser = browser_of_page.insert(browser(&args.browser)?);
-                Ok(Box::new(browser.open_with(url, &options)?))
+                let started = closed_by_signal(|| browser(&args.browser), &out.stop)?;
+                let (browser, _) = browser_of_page.insert(started);
+                let page = browser.open_with(url, &options)?;
+                out.stop.check();
+                Ok(Box::new(page))
             })?
         }
     })
 }
 
 #[cfg(not(feature = "chrome"))]
-fn handle(recorder: &Recorder, incident: &Incident, _: &Args) -> Result<Outcome, Failure> {
+fn handle(recorder: &Recorder, incident: &Incident, _: &Args, _: &Out) -> Result<Outcome, Failure> {
     Ok(recorder.count_incident(incident)?)
 }
 

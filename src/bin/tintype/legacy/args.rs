@@ -6,10 +6,18 @@ use clap::{Subcommand, ValueHint};
 use tintype::Zone;
 
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  tintype legacy scan old/data
+  tintype legacy import old/data --dry-run
+  tintype legacy verify old/data")]
 pub enum Legacy {
     /// Tell what a folder holds; no store is needed, and nothing is changed
     #[command(after_help = "\
-Files are recognised by what is in them. Exit codes: 0 ok, 3 something could not be read.")]
+Files are recognised by what is in them. Exit codes: 0 ok, 3 something could not be read.
+
+Examples:
+  tintype legacy scan old/data
+  tintype legacy scan old/data --json > files.json")]
     Scan {
         /// The folder
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -46,7 +54,11 @@ Examples:
 With DIR, the folder and the store are read again and compared, artifact for artifact, byte for byte.
 Without, every imported snapshot is compared with the hashes that were declared for it.
 
-Exit codes: 0 all is as it was, 3 something of the folder could not be read, 13 something differs.")]
+Exit codes: 0 all is as it was, 3 something of the folder could not be read, 13 something differs.
+
+Examples:
+  tintype legacy verify old/data
+  tintype legacy verify --json")]
     Verify {
         /// The folder
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

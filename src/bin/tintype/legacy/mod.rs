@@ -5,7 +5,6 @@ pub mod args;
 use std::io::Write;
 use std::path::Path;
 
-use indicatif::ProgressBar;
 use serde::Serialize;
 use tintype::ops::legacy::report::Counts;
 use tintype::ops::legacy::{self, Options, Outcome, Report};
@@ -13,7 +12,7 @@ use tintype::ops::progress::Progress;
 use tintype::{Repository, Zone};
 
 use crate::args::{Global, Legacy};
-use crate::out::{self, DIM, Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
+use crate::out::{self, Bar, DIM, Done, Failure, GREEN, Out, RED, Run, YELLOW, count, plain, size};
 
 pub fn legacy(
     open: impl Fn() -> tintype::Result<Repository>,
@@ -37,7 +36,7 @@ fn elsewhere(error: tintype::Error) -> Failure {
 }
 
 /// Shows how far work has come, with the time that is left.
-fn shower(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
+fn shower(bar: &Bar) -> impl FnMut(Progress) + '_ {
     move |told| out::show(bar, told)
 }
 
@@ -46,7 +45,7 @@ fn import(
     folder: &Path,
     zone: Option<Zone>,
     dry_run: bool,
-    bar: &ProgressBar,
+    bar: &Bar,
     out: &Out,
 ) -> Run {
     let options = Options { zone, dry_run };
@@ -158,7 +157,7 @@ fn told(report: &Report, out: &Out) -> Result<(), Failure> {
     Ok(())
 }
 
-fn scan(folder: &Path, global: &Global, bar: &ProgressBar, out: &Out) -> Run {
+fn scan(folder: &Path, global: &Global, bar: &Bar, out: &Out) -> Run {
     let mut items = Vec::new();
     // The list of files is asked for by those who want to know more, and by programs.
     let listed = out.json || out.verbose;
@@ -214,7 +213,7 @@ fn scan(folder: &Path, global: &Global, bar: &ProgressBar, out: &Out) -> Run {
     Ok(if scan.is_whole() { Done::Ok } else { Done::InPart })
 }
 
-fn verify(repo: &Repository, folder: Option<&Path>, bar: &ProgressBar, out: &Out) -> Run {
+fn verify(repo: &Repository, folder: Option<&Path>, bar: &Bar, out: &Out) -> Run {
     let verified = match folder {
         Some(folder) => legacy::verify(repo, Some(folder), &mut shower(bar)).map_err(elsewhere)?,
         None => legacy::verify(repo, None, &mut shower(bar))?,

@@ -16,6 +16,9 @@ use crate::model::time::Stopwatch;
 pub(super) const FRAME_HANGS_AFTER: Duration = Duration::from_millis(700);
 /// The longest that it is waited for a frame whose scripts were stopped.
 const FRAME_RESCUE_MAX: Duration = Duration::from_millis(300);
+/// A frame that does not answer is given so many times what the page itself takes to answer: a machine
+/// with more to do than it can looks like a frame that hangs.
+const FRAME_TO_PAGE: u32 = 40;
 
 /// A document of the page.
 #[derive(Debug, Clone)]
@@ -160,7 +163,7 @@ impl Subject<'_> {
     }
 
     /// Calls a method of a frame in a process of its own. Where it hangs in a script its scripts
-    /// are stopped, and it is asked again.
+    /// are stopped, and it is asked again. A frame that is only slow, as the page is, is waited for.
     pub fn call_frame(
         &mut self,
         session: &str,
@@ -171,15 +174,29 @@ impl Subject<'_> {
         if !matches!(answer, Err(Fault::TimedOut { .. })) {
             return answer;
         }
+        let slow = (self.page_takes() * FRAME_TO_PAGE).min(self.left() / 3);
+        if slow > FRAME_HANGS_AFTER {
+            let answer = self.call_within(session, method, params.clone(), slow);
+            if !matches!(answer, Err(Fault::TimedOut { .. })) {
+                return answer;
+            }
+        }
         // In this order: a script that begins anew at once would not let the second one through.
         let disable = json!({ "value": true });
         self.cdp.send(session, "Emulation.setScriptExecutionDisabled", disable)?;
         self.cdp.send(session, "Runtime.terminateExecution", json!({}))?;
-        let answer = self.call_within(session, method, params, FRAME_RESCUE_MAX);
+        let answer = self.call_within(session, method, params, FRAME_RESCUE_MAX.max(slow / 2));
         self.rescues.push(match &answer {
             Ok(_) => "the scripts of a frame that did not answer were switched off".to_owned(),
             Err(fault) => format!("a frame does not answer: {fault}"),
         });
         answer
+    }
+    /// How long the page itself takes now for next to nothing.
+    fn page_takes(&mut self) -> Duration {
+        let watch = Stopwatch::start();
+        let nothing = json!({ "expression": "0", "silent": true });
+        let _ = self.call_within(PAGE, "Runtime.evaluate", nothing, FRAME_HANGS_AFTER);
+        watch.elapsed()
     }
 }

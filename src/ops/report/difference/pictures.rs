@@ -106,8 +106,10 @@ fn areas(id: &str, diff: &ImageDiff, width: u32, height: u32) -> Markup {
     let label = (width / 48).max(12);
     html! {
         @if !diff.areas.is_empty() {
-            svg.areas role="img" aria-label=(count(diff.areas.len() as u64, "changed area"))
+            svg.areas role="img" aria-labelledby={ (id) "-title " (id) "-desc" }
                 viewBox={ "0 0 " (width) " " (height) } {
+                title id={ (id) "-title" } { (count(diff.areas.len() as u64, "changed area")) }
+                desc id={ (id) "-desc" } { "A box around each. The list below tells where they are." }
                 path.rest fill-rule="evenodd" d=(rest) {}
                 @for (at, area) in diff.areas.iter().enumerate() {
                     g id={ (id) "-area-" (at + 1) } {

@@ -40,27 +40,29 @@ pub(super) fn body(tally: &Tally) -> Markup {
     let own = if order.len() <= ROWS_MAX + 1 { order.len() } else { ROWS_MAX };
     let (shown, rest) = order.split_at(own);
     let others: Vec<Place> = rest.iter().map(|place| (*place).clone()).collect();
-    let mut rows: Vec<(String, &[Count])> =
+    let mut rows: Vec<(Vec<String>, &[Count])> =
         shown.iter().map(|place| (told(place), place.columns.as_slice())).collect();
     let others = Place::together(&others);
     if let Some(all) = &others {
-        rows.push((count(rest.len() as u64, "other place"), &all.columns));
+        rows.push((vec![count(rest.len() as u64, "other place")], &all.columns));
     }
     html! {
-        p { "A column for each " (tally.columns.width()) ", in UTC. The darker, the more snapshots." }
+        p { "A column for each " (tally.columns.width()) ", in UTC. The stronger its colour, the more snapshots." }
         (chart(tally, &rows))
         (folded(html! { "The same as a table" }, html! { (over_time(tally)) (cells(tally, shown)) }))
     }
 }
 
-fn told(place: &Place) -> String {
-    match place.module.as_str() {
-        LEFT_OUT => place.site.clone(),
-        module => format!("{} / {module}", place.site),
-    }
+/// The site, and the module where there is one.
+fn told(place: &Place) -> Vec<String> {
+    let told = [&place.site, &place.module].into_iter();
+    told.enumerate()
+        .filter(|(at, part)| *at == 0 || *part != LEFT_OUT)
+        .map(|(_, part)| part.clone())
+        .collect()
 }
 
-fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
+fn chart(tally: &Tally, rows: &[(Vec<String>, &[Count])]) -> Markup {
     let columns = tally.columns.count;
     let cell = (CELLS_PX / columns.max(1)).clamp(CELL_PX[0], CELL_PX[1]);
     let (width, height) = (columns * cell, HEAD_PX + rows.len() * ROW_PX);
@@ -72,7 +74,11 @@ fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
         figure {
             div.heat tabindex="0" role="region" aria-label="Chart of places over time" {
                 // They stay where they are while the chart scrolls.
-                ul.names { @for (name, _) in rows { li title=(plain(name)) { (line(name)) } } }
+                ul.names {
+                    @for (name, _) in rows {
+                        li title=(plain(&name.join(" / "))) { @for part in name { span { (line(part)) } } }
+                    }
+                }
                 svg width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img"
                     aria-labelledby="heat-title heat-desc" {
                     title id="heat-title" { "Snapshots and failures by place over time" }
@@ -80,7 +86,7 @@ fn chart(tally: &Tally, rows: &[(String, &[Count])]) -> Markup {
                         (count(rows.len() as u64, "row")) " and " (count(columns as u64, "column"))
                         ", at most " (count(most, "snapshot")) " in one cell. The table below tells each."
                     }
-                    @for at in (0..columns).step_by(every) {
+                    @for at in (0..columns).step_by(every).filter(|at| *at == 0 || at * cell + LABEL_PX <= width + cell) {
                         text x=(at * cell) y="13" { (tally.columns.name(at)) }
                     }
                     @for (row, (_, cells)) in rows.iter().enumerate() {
