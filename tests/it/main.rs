@@ -121,8 +121,8 @@ mod sql;
 #[cfg(feature = "cli")]
 mod sqlite_page;
 mod store;
-#[cfg(all(unix, feature = "cli"))]
 mod stranger;
+#[cfg(all(unix, feature = "cli"))]
 mod stream;
 mod support;
 mod tidy;

@@ -336,9 +336,10 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn each_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
-        .map(|page| root.join(page))
-        .into();
+    let mut pages: Vec<_> =
+        ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
+            .map(|page| root.join(page))
+            .into();
     for entry in std::fs::read_dir(root.join("docs")).unwrap() {
         let path = entry.unwrap().path();
         pages.extend(path.extension().is_some_and(|end| end == "md").then_some(path));

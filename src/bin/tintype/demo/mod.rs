@@ -173,8 +173,8 @@ struct Scraper {
 }
 
 impl Scraper {
-    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there is no data, tells
-    /// that its selector failed, which captures the page.
+    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there
+    /// is no data, tells that its selector failed, which captures the page.
     fn visit(&mut self, shop: &Site, number: u32, out: &Out) -> Result<Visit, Failure> {
         let repo = self.recorder.repository().clone();
         let watch = Stopwatch::start();
