@@ -300,7 +300,7 @@ impl Reader<'_> {
                     }
                     self.at += 1;
                 }
-                Some(0x20..) => self.at += 1,
+                Some(0x20..) => self.at += json::plain_bytes(&self.bytes[self.at..]),
                 _ => return Err(self.fault("a control character in a text")),
             }
         }
@@ -685,8 +685,10 @@ fn unescape(inner: &str) -> Vec<u8> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if byte != b'\\' {
-            out.push(byte);
-            at += 1;
+            // What is neither plain nor an escape does not stand in a text, and would stay as it is.
+            let run = json::plain_bytes(&bytes[at..]).max(1);
+            out.extend_from_slice(&bytes[at..at + run]);
+            at += run;
             continue;
         }
         let escaped = bytes.get(at + 1).copied().unwrap_or(b'\\');

@@ -2,7 +2,8 @@
 //!
 //! Prepared snapshots queue up. One thread takes what is waiting, writes each within a savepoint
 //! of its own, commits once, and then tells each caller. While it waits for the disk the next
-//! group gathers, so that the more callers there are, the fewer waits there are for each.
+//! group gathers, so that the more callers there are, the fewer waits there are for each. Of a bulk
+//! import, what comes while a group is written goes on with it.
 //!
 //! **Invariant:** a caller is told that a snapshot is stored only when it is durable.
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::Stopwatch;
+use crate::store::lanes::Lane;
 use crate::store::prepare::Prepared;
 use crate::store::{Shared, sqlite};
 
@@ -27,8 +29,11 @@ const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
 const QUEUE_MAX: usize = 2 * GROUP_MAX;
 /// The most bytes that wait.
 const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
-/// How long a group waits for more where a bulk import is known to bring more.
+/// How long after a group began it is committed, where a bulk import keeps bringing more. What comes
+/// is written meanwhile, and others that write wait.
 const GATHER: Duration = Duration::from_millis(250);
+/// How long of that a group waits before it begins to write, so that others come in between two.
+const PAUSE: Duration = Duration::from_millis(10);
 
 struct Job {
     prepared: Prepared,
@@ -180,7 +185,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes the next group; none when the queue is closed and empty.
+    /// Takes what a group begins with; none when the queue is closed and empty.
     fn take(&self) -> Option<Vec<Job>> {
         let mut state = self.state();
         state.written += std::mem::take(&mut state.in_hand) as u64;
@@ -191,34 +196,82 @@ impl Queue {
             }
             state = self.wait(state);
         }
-        let gathering = Stopwatch::start();
+        let watch = Stopwatch::start();
+        let mut group = Group::default();
+        // Others that write come in between groups.
+        state = self.gather(state, &group, &watch, PAUSE, |state| {
+            state.jobs.len() >= GROUP_MAX || state.bytes >= GROUP_BYTES_MAX
+        });
+        Some(self.hand_out(state, &mut group))
+    }
+
+    /// Takes what goes on with a group; nothing where the group is to be committed.
+    fn take_more(&self, group: &mut Group, watch: &Stopwatch) -> Option<Vec<Job>> {
+        let state = self.gather(self.state(), group, watch, GATHER, |state| !state.jobs.is_empty());
+        Some(self.hand_out(state, group)).filter(|jobs| !jobs.is_empty())
+    }
+
+    /// Waits until there is `enough`, where a bulk import is known to bring more and nobody waits for
+    /// what is there.
+    fn gather<'q>(
+        &self,
+        mut state: MutexGuard<'q, State>,
+        group: &Group,
+        watch: &Stopwatch,
+        time: Duration,
+        enough: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'q, State> {
         while state.bulk > 0
             && state.awaited == 0
+            && !group.awaited
             && !state.closed
-            && state.jobs.len() < GROUP_MAX
-            && state.bytes < GROUP_BYTES_MAX
+            && !enough(&state)
         {
-            let left = gathering.left_of(GATHER);
+            let left = watch.left_of(time);
             if left.is_zero() {
                 break;
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while let Some(job) = state.jobs.pop_front_if(|job| {
-            group.is_empty() || (group.len() < GROUP_MAX && bytes + job.bytes <= GROUP_BYTES_MAX)
-        }) {
-            bytes += job.bytes;
+        state
+    }
+
+    /// Takes of what is there as much as a group has room for.
+    fn hand_out(&self, mut state: MutexGuard<'_, State>, group: &mut Group) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        while let Some(job) = state.jobs.pop_front_if(|job| group.has_room_for(job)) {
+            group.add(&job);
+            state.bytes -= job.bytes;
             state.awaited -= usize::from(job.awaited);
-            group.push(job);
+            jobs.push(job);
         }
-        state.bytes -= bytes;
-        state.in_hand = group.len();
+        state.in_hand += jobs.len();
         drop(state);
         self.changed.notify_all();
-        Some(group)
+        jobs
+    }
+}
+
+/// How much is committed together.
+#[derive(Default)]
+struct Group {
+    count: usize,
+    bytes: usize,
+    /// Whether somebody waits for one of them.
+    awaited: bool,
+}
+
+impl Group {
+    fn add(&mut self, job: &Job) {
+        self.count += 1;
+        self.bytes += job.bytes;
+        self.awaited |= job.awaited;
+    }
+
+    fn has_room_for(&self, job: &Job) -> bool {
+        self.count == 0
+            || (self.count < GROUP_MAX && self.bytes + job.bytes <= GROUP_BYTES_MAX)
     }
 }
 
@@ -233,28 +286,55 @@ pub(crate) fn run(shared: Arc<Shared>) {
     }
 }
 
-fn write(shared: &Shared, group: Vec<Job>) {
-    let mut results = Vec::with_capacity(group.len());
+/// A snapshot that was written and is not yet committed: what it holds is let go of.
+struct Written {
+    reply: SyncSender<Result<Receipt>>,
+    lanes: Vec<Lane>,
+    result: Option<Result<Receipt>>,
+}
+
+/// Writes a group that begins with these. What comes while it is written goes on with it.
+fn write(shared: &Shared, mut jobs: Vec<Job>) {
+    let watch = Stopwatch::start();
+    let mut group = Group::default();
+    jobs.iter().for_each(|job| group.add(job));
+    let mut written = Vec::with_capacity(jobs.len());
     let committed = shared.write(|tx| {
-        for job in &group {
-            results.push(tx.create_queued(&job.prepared));
-            tx.alive()?;
+        loop {
+            // All of them are to be told, also where the transaction dies of one.
+            let mut dead = Ok(());
+            for Job { prepared, reply, .. } in jobs.drain(..) {
+                let result = dead.is_ok().then(|| tx.create_queued(&prepared));
+                if dead.is_ok() {
+                    dead = tx.alive();
+                }
+                let lanes = prepared.contents.into_iter().map(|content| content.lane).collect();
+                written.push(Written { reply, lanes, result });
+            }
+            dead?;
+            match shared.queue.take_more(&mut group, &watch) {
+                Some(more) => jobs = more,
+                None => return Ok(()),
+            }
         }
-        Ok(())
+    });
+    let left = jobs.into_iter().map(|Job { prepared, reply, .. }| {
+        let lanes = prepared.contents.into_iter().map(|content| content.lane).collect();
+        Written { reply, lanes, result: None }
     });
     match committed {
         Ok(()) => {
-            for (job, result) in group.into_iter().zip(results) {
+            for Written { reply, result, .. } in written {
                 // A caller that does not wait does not want to know.
-                let _ = job.reply.send(result.map_err(|error| sqlite::at(&shared.path, error)));
+                let result = result.unwrap_or_else(|| Err(gone()));
+                let _ = reply.send(result.map_err(|error| sqlite::at(&shared.path, error)));
             }
         }
+        // Those too that it did not come to: the transaction could not begin.
         Err(error) => {
-            for job in group {
-                for content in &job.prepared.contents {
-                    shared.lanes.forget(&content.lane);
-                }
-                let _ = job.reply.send(Err(error.again()));
+            for Written { reply, lanes, .. } in written.into_iter().chain(left) {
+                lanes.iter().for_each(|lane| shared.lanes.forget(lane));
+                let _ = reply.send(Err(error.again()));
             }
         }
     }
