@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use super::cdp::Cdp;
 use super::guard::{Guard, Names};
-use super::lock::lock;
 use super::options::{BrowserOptions, PageOptions};
 use super::page::{ChromePage, Tab};
 use super::running::{CALL_MAX, Running};
@@ -22,6 +21,7 @@ use super::socket::Socket;
 use crate::capture::Fault;
 use crate::capture::address::{Given, Host, reach_of, reach_of_name};
 use crate::error::{Error, Result};
+use crate::store::locked;
 
 /// How long it may take to find out whether the name that a caller gives is a private one. Until it is
 /// known it is taken for a public one.
@@ -94,7 +94,7 @@ impl Browser {
         let names = Names::new(options.proxy.is_none() && !has_proxy_of_environment());
         let browser = Browser { source, options, names, state: Mutex::default() };
         let running = browser.start()?;
-        lock(&browser.state).current = Some(Current::new(running));
+        locked(&browser.state).current = Some(Current::new(running));
         Ok(browser)
     }
 
@@ -198,7 +198,7 @@ impl Browser {
     /// The browser in which the next page is opened, and a tab of it that was made ready. Whoever
     /// comes first starts a new one, and the others wait.
     fn running(&self) -> Result<(Arc<Running>, Option<Ahead>)> {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         state.retired.retain(|retired| retired.strong_count() > 0);
         if state.current.as_ref().is_some_and(|current| self.is_spent(current)) {
             log::info!("browser: a new one is started in its place");
@@ -227,7 +227,7 @@ impl Browser {
 
     /// Opens no more pages in a browser.
     fn retire(&self, running: &Arc<Running>) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.running, running)) {
             state.retire();
         }
@@ -235,7 +235,7 @@ impl Browser {
 
     /// Begins to make the next tab ready, unless that is under way.
     fn make_ahead(&self, running: &Arc<Running>) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         let Some(current) = &mut state.current else { return };
         let is_last = self.options.recycle_after.is_some_and(|most| current.opened >= most);
         if Arc::ptr_eq(&current.running, running)
@@ -251,19 +251,19 @@ impl Browser {
     /// Where the browser listens in which pages are opened at present: `http://127.0.0.1:41234`, as
     /// [`connect`](Browser::connect) takes it. Whoever knows it can do everything with the browser.
     pub fn address(&self) -> Option<String> {
-        let state = lock(&self.state);
+        let state = locked(&self.state);
         let address = state.current.as_ref()?.running.address();
         Some(format!("http://{}", address.strip_prefix("ws://")?))
     }
 
     /// The process of the browser in which pages are opened at present, where it was started here.
     pub fn process_id(&self) -> Option<u32> {
-        lock(&self.state).current.as_ref()?.running.process()
+        locked(&self.state).current.as_ref()?.running.process()
     }
 
     /// The folder of its profile, where it was started here.
     pub fn profile(&self) -> Option<PathBuf> {
-        lock(&self.state).current.as_ref()?.running.profile().map(PathBuf::from)
+        locked(&self.state).current.as_ref()?.running.profile().map(PathBuf::from)
     }
 }
 
@@ -292,7 +292,7 @@ impl std::fmt::Debug for Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         let running = state.current.as_ref().map(|current| Arc::clone(&current.running));
         let retired = state.retired.iter().filter_map(Weak::upgrade);
         for running in running.into_iter().chain(retired) {

@@ -20,12 +20,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::inbox::{Call, Reflex};
-use super::lock::lock;
 use super::socket::Voice;
 use crate::capture::Blocked;
 use crate::capture::address::{Host, Reach, place_of, reach_of, reach_of_name};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::time::Stopwatch;
+use crate::store::locked;
 
 /// How many of the requests that were kept back are named in the facts.
 const NAMED_MAX: usize = 50;
@@ -85,7 +85,7 @@ impl Guard {
 
     /// What was kept back: the first of it, and how much.
     pub fn kept_back(&self) -> (Vec<Blocked>, u64) {
-        let kept = lock(&self.kept_back);
+        let kept = locked(&self.kept_back);
         (kept.first.clone(), kept.count)
     }
 
@@ -166,7 +166,7 @@ impl Guard {
 
     fn keep_back(&self, url: &str, why: String) {
         log::debug!("capture: a request was kept back: {why}");
-        let mut kept = lock(&self.kept_back);
+        let mut kept = locked(&self.kept_back);
         kept.count += 1;
         if kept.first.len() < NAMED_MAX {
             kept.first.push(Blocked { url: url.to_owned(), why });
@@ -249,7 +249,7 @@ impl Names {
     /// another thread: that it is private where one of its addresses is. A name without an address
     /// leads nowhere, and is left to the browser.
     pub fn ask(self: &Arc<Self>, name: &str, then: Then) -> Option<Reach> {
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         if let Some((reach, since)) = state.known.get(name)
             && !since.left_of(KNOWN_FOR).is_zero()
         {
@@ -296,7 +296,7 @@ impl Names {
     fn look_up_all(&self) {
         loop {
             let name = {
-                let mut state = lock(&self.state);
+                let mut state = locked(&self.state);
                 match state.queue.pop_front() {
                     Some(name) => name,
                     None => {
@@ -307,7 +307,7 @@ impl Names {
             };
             let reach = look_up(&name);
             let waiting = {
-                let mut state = lock(&self.state);
+                let mut state = locked(&self.state);
                 if state.known.len() >= NAMES_MAX {
                     state.known.clear();
                 }
@@ -349,7 +349,7 @@ mod tests {
         for _ in at_once..20 {
             assert_eq!(told.recv_timeout(within), Ok(Reach::Public));
         }
-        let state = lock(&names.state);
+        let state = locked(&names.state);
         assert_eq!(state.known.len(), 2);
         assert!(state.queue.is_empty() && state.waiting.is_empty());
     }

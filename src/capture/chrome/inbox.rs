@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::events::{EventLog, Numbered};
-use super::lock::lock;
 use crate::capture::Fault;
 use crate::format::protocol::{self, ProtocolEvent};
 use crate::model::time::{Stopwatch, Time};
+use crate::store::locked;
 
 /// What is called at once when an event comes; nothing for most.
 pub(super) type Reflex = Box<dyn FnMut(&ProtocolEvent) -> Vec<Call> + Send>;
@@ -59,7 +59,7 @@ impl Inbox {
     /// Records an event of which `params` is JSON, and tells what is to be called at once.
     pub fn record(&self, at: Time, session: String, method: String, params: &str) -> Vec<Call> {
         let mut calls = Vec::new();
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         state.log.record(at, &session, &method, params);
         state.crashed |= method == "Inspector.targetCrashed" && session.is_empty();
         if !state.reflexes.is_empty() && may_need_an_answer(&method) {
@@ -74,17 +74,17 @@ impl Inbox {
 
     /// Makes a place for the answer to a call, before it is made.
     pub fn expect(&self, id: u64) {
-        lock(&self.state).answers.insert(id, None);
+        locked(&self.state).answers.insert(id, None);
     }
 
     /// Whether somebody waits for the answer to this call.
     pub fn is_awaited(&self, id: u64) -> bool {
-        lock(&self.state).answers.contains_key(&id)
+        locked(&self.state).answers.contains_key(&id)
     }
 
     /// Gives an answer to whoever waits for it.
     pub fn answer(&self, id: u64, answer: Result<Value, Fault>) {
-        if let Some(place) = lock(&self.state).answers.get_mut(&id) {
+        if let Some(place) = locked(&self.state).answers.get_mut(&id) {
             *place = Some(answer);
         }
         self.news.notify_all();
@@ -93,7 +93,7 @@ impl Inbox {
     /// Waits for the answer to a call that was [expected](Inbox::expect).
     pub fn await_answer(&self, id: u64, within: Duration) -> Result<Value, Fault> {
         let answer = self.wait(within, |state| state.answers.get_mut(&id)?.take());
-        lock(&self.state).answers.remove(&id);
+        locked(&self.state).answers.remove(&id);
         answer?.unwrap_or(Err(Fault::TimedOut { after: within }))
     }
 
@@ -105,13 +105,13 @@ impl Inbox {
 
     /// Says that nothing will come any more, and why.
     pub fn end(&self, why: String) {
-        lock(&self.state).gone = Some(why);
+        locked(&self.state).gone = Some(why);
         self.news.notify_all();
     }
 
     /// Why nothing will come any more, where that is so.
     pub fn ended(&self) -> Option<Fault> {
-        lock(&self.state).ended()
+        locked(&self.state).ended()
     }
 
     /// Waits until the connection has ended; false where it has not in time.
@@ -121,22 +121,22 @@ impl Inbox {
 
     /// The events after this number that are wanted.
     pub fn events(&self, after: u64, wanted: &dyn Fn(&str) -> bool) -> Vec<Numbered> {
-        lock(&self.state).log.after(after, wanted)
+        locked(&self.state).log.after(after, wanted)
     }
 
     /// The number of the newest event.
     pub fn last(&self) -> u64 {
-        lock(&self.state).log.last()
+        locked(&self.state).log.last()
     }
 
     /// How many events were not kept.
     pub fn dropped(&self) -> u64 {
-        lock(&self.state).log.dropped()
+        locked(&self.state).log.dropped()
     }
 
     /// Adds a reflex.
     pub fn on(&self, reflex: Reflex) {
-        lock(&self.state).reflexes.push(reflex);
+        locked(&self.state).reflexes.push(reflex);
     }
 
     /// Waits until `look` finds what it looks for, or the time is up. What came is looked at before
@@ -147,7 +147,7 @@ impl Inbox {
         mut look: impl FnMut(&mut State) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
         let watch = Stopwatch::start();
-        let mut state = lock(&self.state);
+        let mut state = locked(&self.state);
         loop {
             if let Some(found) = look(&mut state) {
                 return Ok(Some(found));

@@ -39,7 +39,6 @@ mod home;
 mod inbox;
 mod launch;
 mod load;
-mod lock;
 mod options;
 mod page;
 mod parts;

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::cdp::{Cdp, PAGE};
 use super::guard::Guard;
 use super::inbox::Call;
-use super::lock::lock;
 use super::parts::{self, Seen, Subject};
 use super::replay::{Head, Lines, Recorded, Replay};
 use super::running::Running;
@@ -22,6 +21,7 @@ use crate::format::har::{self, Backfill, Body, HarPage, Traffic};
 use crate::format::protocol::ProtocolEvent;
 use crate::model::config::{CaptureConfig, PagePart};
 use crate::model::time::{Clock, Stopwatch, SystemClock, Time};
+use crate::store::locked;
 
 /// The longest that a call which the page itself need not answer may take.
 const SETUP_CALL_MAX: Duration = Duration::from_secs(10);
@@ -102,6 +102,8 @@ pub struct ChromePage {
     frames: Seen,
     /// Whether the page was left hanging when it was last tried to bring it back to its senses.
     stuck: bool,
+    /// Whether a script of the page was stopped already.
+    hung: bool,
     tab: Option<Tab>,
 }
 
@@ -133,6 +135,7 @@ impl ChromePage {
             sessions: Sessions::default(),
             frames: Seen::default(),
             stuck: false,
+            hung: false,
             tab,
         }
     }
@@ -209,7 +212,7 @@ impl ChromePage {
     /// What the browser said, where that is written down: [`ChromePage::replay`] reads it. It holds
     /// secrets.
     pub fn recording(&self) -> Option<String> {
-        self.recording.as_ref().map(|lines| lock(lines).clone())
+        self.recording.as_ref().map(|lines| locked(lines).clone())
     }
 
     /// This page, if it still answers.
@@ -219,8 +222,8 @@ impl ChromePage {
     }
 
     /// Makes sure that the page answers. Where it does not, a dialog that is open is dismissed, a
-    /// script that runs for ever is stopped, and where it begins again the page's scripts are
-    /// switched off.
+    /// script that runs for ever is stopped, and where one was stopped before or it begins again, the
+    /// page's scripts are switched off.
     fn rouse(&mut self) -> Result<(), Fault> {
         let first = if self.stuck { RESCUE_MAX } else { HANG_AFTER };
         let Err(Fault::TimedOut { .. }) = self.probe(first)? else {
@@ -235,9 +238,12 @@ impl ChromePage {
                 return Ok(());
             }
         }
-        self.stop_script();
-        if self.probe(RESCUE_MAX)?.is_ok() {
-            return Ok(());
+        // What hangs again after that would do so in the middle of each part.
+        if !self.hung {
+            self.stop_script();
+            if self.probe(RESCUE_MAX)?.is_ok() {
+                return Ok(());
+            }
         }
         // In this order: a script that begins anew at once would not let the second one through.
         self.cdp.send(PAGE, "Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
@@ -263,6 +269,7 @@ impl ChromePage {
     }
 
     pub(super) fn stop_script(&mut self) {
+        self.hung = true;
         let stopped = self.cdp.call("Runtime.terminateExecution", json!({}), HANG_AFTER);
         let what = match stopped {
             Ok(_) => "a script that did not end was stopped".to_owned(),

@@ -26,10 +26,10 @@ use serde_json::{Value, json};
 use super::cdp::Cdp;
 use super::events::{Numbered, UNDER_WAY, every};
 use super::inbox::{Inbox, Reflex};
-use super::lock::lock;
 use crate::capture::{Facts, Fault};
 use crate::error::{Error, Result};
 use crate::model::time::Time;
+use crate::store::locked;
 
 /// The form of recordings that is written and read.
 const FORM: u64 = 1;
@@ -72,7 +72,7 @@ impl Recorded {
     }
 
     fn write(&self, line: &Value) {
-        let mut lines = lock(&self.lines);
+        let mut lines = locked(&self.lines);
         lines.push_str(&line.to_string());
         lines.push('\n');
     }

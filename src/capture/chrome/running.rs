@@ -24,12 +24,12 @@ use super::connect::{self, Connected};
 use super::home::{self, Home};
 use super::inbox::Call;
 use super::launch::{Start, arguments, find, kill, no_browser, sandboxed, start};
-use super::lock::lock;
 use super::options::BrowserOptions;
 use super::reaper::Reaper;
 use super::socket::Socket;
 use crate::capture::{Facts, Fault, Viewport};
 use crate::error::{Error, Result};
+use crate::store::locked;
 
 /// The longest that each step of closing may take.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
@@ -172,7 +172,7 @@ impl Running {
 
     /// Notes that a context was made here, or is no more.
     pub fn note_context(&self, id: &str, is_there: bool) {
-        let mut contexts = lock(&self.contexts);
+        let mut contexts = locked(&self.contexts);
         match is_there {
             true => contexts.insert(id.to_owned()),
             false => contexts.remove(id),
@@ -186,7 +186,7 @@ impl Running {
 
     /// Ends it, where we started it and it was not ended yet. Pages in it are gone then.
     pub fn close(&self) {
-        let held = lock(&self.held).take();
+        let held = locked(&self.held).take();
         if let Some(held) = held {
             close(held, Some(&self.link));
         }
@@ -219,7 +219,7 @@ fn greet(url: &str, window: (u32, u32)) -> Result<(Arc<Socket>, Facts, Contexts)
         let is_popup = event.method == "Target.targetCreated"
             && info["type"] == "page"
             && info["openerId"].is_string()
-            && lock(&ours).contains(context);
+            && locked(&ours).contains(context);
         let close = || Call {
             session: PAGE.to_owned(),
             method: "Target.closeTarget",

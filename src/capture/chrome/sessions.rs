@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::inbox::{Call, Reflex};
-use super::lock::lock;
 use crate::format::protocol::ProtocolEvent;
+use crate::store::locked;
 
 /// The most sessions of a page. What comes beyond them runs, and is not watched.
 const SESSIONS_MAX: usize = 256;
@@ -45,7 +45,7 @@ pub(super) fn auto_attach() -> Value {
 impl Sessions {
     /// The frames among them, in the order in which they came.
     pub fn frames(&self) -> Vec<Session> {
-        lock(&self.0).iter().filter(|session| session.kind == "iframe").cloned().collect()
+        locked(&self.0).iter().filter(|session| session.kind == "iframe").cloned().collect()
     }
 
     /// What is done when one comes or goes; `network` is what the network is recorded with.
@@ -58,7 +58,7 @@ impl Sessions {
                 Vec::new()
             }
             "Inspector.targetCrashed" => {
-                let mut all = lock(&sessions.0);
+                let mut all = locked(&sessions.0);
                 if let Some(crashed) = all.iter_mut().find(|one| one.id == event.session) {
                     crashed.crashed = true;
                 }
@@ -82,7 +82,7 @@ impl Sessions {
         let call = |method, params| Call { session: session.id.clone(), method, params };
         let mut calls = Vec::new();
         let is_watched = {
-            let mut all = lock(&self.0);
+            let mut all = locked(&self.0);
             let fits = all.len() < SESSIONS_MAX;
             if fits {
                 all.push(session.clone());
@@ -108,7 +108,7 @@ impl Sessions {
 
     /// Forgets a session and those within it.
     fn forget(&self, id: &str) {
-        let mut all = lock(&self.0);
+        let mut all = locked(&self.0);
         let mut gone = vec![id.to_owned()];
         while let Some(id) = gone.pop() {
             let (left, kept) = all.drain(..).partition(|one| one.id == id || one.parent == id);
@@ -151,7 +151,7 @@ mod tests {
         assert!(sessions.frames()[2].crashed && !sessions.frames()[0].crashed);
         reflex(&event("", "Target.detachedFromTarget", json!({ "sessionId": "A" })));
         assert_eq!(ids(), ["D"]);
-        assert_eq!(lock(&sessions.0).len(), 1);
+        assert_eq!(locked(&sessions.0).len(), 1);
     }
 
     #[test]
@@ -165,6 +165,6 @@ mod tests {
             let calls = reflex(&event("", "Target.attachedToTarget", attached));
             assert_eq!(calls[calls.len() - 1].method, "Runtime.runIfWaitingForDebugger");
         }
-        assert_eq!(lock(&sessions.0).len(), SESSIONS_MAX);
+        assert_eq!(locked(&sessions.0).len(), SESSIONS_MAX);
     }
 }

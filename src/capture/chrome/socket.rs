@@ -19,10 +19,10 @@ use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 
 use super::cdp::Cdp;
 use super::inbox::Inbox;
-use super::lock::lock;
 use crate::capture::Fault;
 use crate::format::protocol;
 use crate::model::time::{Clock, Stopwatch, SystemClock};
+use crate::store::locked;
 
 /// The largest message that is read. A picture of a page of the largest size that is taken is
 /// well below, in base64.
@@ -137,7 +137,7 @@ impl Socket {
         within: Duration,
     ) -> Result<Value, Fault> {
         let id = {
-            let mut writer = lock(&self.writer);
+            let mut writer = locked(&self.writer);
             // Entered before it is sent, so that no answer is too early.
             self.inbox.expect(writer.last_id + 1);
             writer.write(session, method, params)
@@ -155,7 +155,7 @@ impl Socket {
 
     /// Calls a method whose answer nobody waits for.
     pub fn tell(&self, session: &str, method: &str, params: &Value) -> Result<(), Fault> {
-        lock(&self.writer).write(session, method, params).map(drop)
+        locked(&self.writer).write(session, method, params).map(drop)
     }
 
     /// A voice of this connection for another thread.
@@ -176,7 +176,7 @@ pub(super) struct Voice(Arc<Mutex<Writer>>);
 impl Voice {
     /// Calls a method.
     pub fn tell(&self, session: &str, method: &str, params: &Value) -> Result<(), Fault> {
-        lock(&self.0).write(session, method, params).map(drop)
+        locked(&self.0).write(session, method, params).map(drop)
     }
 }
 
@@ -229,7 +229,7 @@ fn take_in(text: &str, inbox: &Inbox, writer: &Mutex<Writer>) -> Result<(), Faul
     let session = message.session.unwrap_or_default();
     let params = message.params.map_or("{}", RawValue::get);
     for call in inbox.record(SystemClock.now(), session, method, params) {
-        lock(writer).write(&call.session, call.method, &call.params)?;
+        locked(writer).write(&call.session, call.method, &call.params)?;
     }
     Ok(())
 }
