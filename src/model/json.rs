@@ -90,7 +90,7 @@ pub(crate) fn check_text(text: &str) -> Result<Option<u64>> {
 }
 
 /// Finds the quote that ends a string; fails with the place of half a surrogate pair.
-fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     let unit = |at: usize| -> Option<u32> {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()

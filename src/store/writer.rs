@@ -30,10 +30,8 @@ const QUEUE_MAX: usize = 2 * GROUP_MAX;
 /// The most bytes that wait.
 const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
 /// How long after a group began it is committed, where a bulk import keeps bringing more. What comes
-/// is written meanwhile, and others that write wait.
+/// is written meanwhile, and others that write wait. Then it is their turn for as long.
 const GATHER: Duration = Duration::from_millis(250);
-/// How long of that a group waits before it begins to write, so that others come in between two.
-const PAUSE: Duration = Duration::from_millis(10);
 
 struct Job {
     prepared: Prepared,
@@ -185,8 +183,18 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes what a group begins with; none when the queue is closed and empty.
-    fn take(&self) -> Option<Vec<Job>> {
+    /// Lets a group that goes on be committed while `wait` waits for the turn to write.
+    pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.state().awaited += 1;
+        self.changed.notify_all();
+        let turn = wait();
+        self.state().awaited -= 1;
+        turn
+    }
+
+    /// Takes what a group begins with; none when the queue is closed and empty. Where a bulk import
+    /// brings more, it begins after a `pause`.
+    fn take(&self, pause: Duration) -> Option<(Vec<Job>, Group)> {
         let mut state = self.state();
         state.written += std::mem::take(&mut state.in_hand) as u64;
         self.changed.notify_all();
@@ -199,34 +207,38 @@ impl Queue {
         let watch = Stopwatch::start();
         let mut group = Group::default();
         // Others that write come in between groups.
-        state = self.gather(state, &group, &watch, PAUSE, |state| {
+        state = self.gather(state, &watch, pause, |state| {
             state.jobs.len() >= GROUP_MAX || state.bytes >= GROUP_BYTES_MAX
         });
-        Some(self.hand_out(state, &mut group))
+        group.goes_on = state.bulk > 0 && state.awaited == 0;
+        let jobs = self.hand_out(state, &mut group);
+        Some((jobs, group))
     }
 
     /// Takes what goes on with a group; nothing where the group is to be committed.
-    fn take_more(&self, group: &mut Group, watch: &Stopwatch) -> Option<Vec<Job>> {
-        let state = self.gather(self.state(), group, watch, GATHER, |state| !state.jobs.is_empty());
-        Some(self.hand_out(state, group)).filter(|jobs| !jobs.is_empty())
+    fn take_more(&self, group: &mut Group, watch: &Stopwatch) -> Vec<Job> {
+        if !group.goes_on || group.count >= GROUP_MAX {
+            return Vec::new();
+        }
+        let state = self.gather(self.state(), watch, GATHER, |state| !state.jobs.is_empty());
+        // Of an import that has ended, what is left.
+        group.goes_on = state.awaited == 0 && !watch.left_of(GATHER).is_zero();
+        match group.goes_on {
+            true => self.hand_out(state, group),
+            false => Vec::new(),
+        }
     }
 
     /// Waits until there is `enough`, where a bulk import is known to bring more and nobody waits for
-    /// what is there.
+    /// what is there, or to write.
     fn gather<'q>(
         &self,
         mut state: MutexGuard<'q, State>,
-        group: &Group,
         watch: &Stopwatch,
         time: Duration,
         enough: impl Fn(&State) -> bool,
     ) -> MutexGuard<'q, State> {
-        while state.bulk > 0
-            && state.awaited == 0
-            && !group.awaited
-            && !state.closed
-            && !enough(&state)
-        {
+        while state.bulk > 0 && state.awaited == 0 && !state.closed && !enough(&state) {
             let left = watch.left_of(time);
             if left.is_zero() {
                 break;
@@ -258,15 +270,15 @@ impl Queue {
 struct Group {
     count: usize,
     bytes: usize,
-    /// Whether somebody waits for one of them.
-    awaited: bool,
+    /// Whether what comes while it is written goes on with it.
+    goes_on: bool,
 }
 
 impl Group {
     fn add(&mut self, job: &Job) {
         self.count += 1;
         self.bytes += job.bytes;
-        self.awaited |= job.awaited;
+        self.goes_on &= !job.awaited;
     }
 
     fn has_room_for(&self, job: &Job) -> bool {
@@ -277,12 +289,15 @@ impl Group {
 
 /// Writes groups until the queue is closed.
 pub(crate) fn run(shared: Arc<Shared>) {
-    while let Some(group) = shared.queue.take() {
+    let mut pause = Duration::ZERO;
+    while let Some((jobs, group)) = shared.queue.take(pause) {
+        let watch = Stopwatch::start();
         // A panic, of the caller's clock say, must not leave others waiting for ever: a job that
         // is dropped without a reply tells its ticket so.
-        if catch_unwind(AssertUnwindSafe(|| write(&shared, group))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| write(&shared, jobs, group))).is_err() {
             log::error!("writing snapshots panicked; none of the group was stored");
         }
+        pause = watch.elapsed().min(GATHER);
     }
 }
 
@@ -294,10 +309,8 @@ struct Written {
 }
 
 /// Writes a group that begins with these. What comes while it is written goes on with it.
-fn write(shared: &Shared, mut jobs: Vec<Job>) {
+fn write(shared: &Shared, mut jobs: Vec<Job>, mut group: Group) {
     let watch = Stopwatch::start();
-    let mut group = Group::default();
-    jobs.iter().for_each(|job| group.add(job));
     let mut written = Vec::with_capacity(jobs.len());
     let committed = shared.write(|tx| {
         loop {
@@ -312,9 +325,9 @@ fn write(shared: &Shared, mut jobs: Vec<Job>) {
                 written.push(Written { reply, lanes, result });
             }
             dead?;
-            match shared.queue.take_more(&mut group, &watch) {
-                Some(more) => jobs = more,
-                None => return Ok(()),
+            jobs = shared.queue.take_more(&mut group, &watch);
+            if jobs.is_empty() {
+                return Ok(());
             }
         }
     });
