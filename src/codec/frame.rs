@@ -194,12 +194,7 @@ pub fn encode_cold(content: &[u8], base: Option<&[u8]>) -> Frame {
 
 /// Encodes content, whole and as a delta with these tunings; whole it is kept as it is where there is
 /// none for that.
-fn encode_at(
-    whole: Option<Tuning>,
-    delta: Tuning,
-    content: &[u8],
-    base: Option<&[u8]>,
-) -> Frame {
+fn encode_at(whole: Option<Tuning>, delta: Tuning, content: &[u8], base: Option<&[u8]>) -> Frame {
     let base = base
         .filter(|base| !packed::is_packed(content) || packed::begins_or_ends_alike(content, base));
     let delta = base.and_then(|base| compress(delta, content, Some(base), Vec::new()));
@@ -256,12 +251,7 @@ fn wins(delta: &[u8], whole: &[u8]) -> bool {
 }
 
 /// Adds a Zstandard frame of the content to `head`.
-fn compress(
-    tuning: Tuning,
-    content: &[u8],
-    base: Option<&[u8]>,
-    head: Vec<u8>,
-) -> Option<Vec<u8>> {
+fn compress(tuning: Tuning, content: &[u8], base: Option<&[u8]>, head: Vec<u8>) -> Option<Vec<u8>> {
     let mut context = CCtx::try_create()?;
     let reach = content.len() + base.map_or(0, <[u8]>::len);
     let window = reach.next_power_of_two().trailing_zeros();

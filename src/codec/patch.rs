@@ -11,19 +11,23 @@
 //! codes is a table of one symbol, which takes no bits; what is left are the bits that the codes leave
 //! open. So a sequence takes some 16 bytes beside what is new.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Content of less is left to the general compressor, which is as fast there.
 const CONTENT_BYTES_MIN: usize = 16 * 1024;
 /// The most that content and base may have together, so that the window holds both.
 const REACH_BYTES_MAX: usize = 1 << 27;
-/// The most places in which they differ.
-const PLACES_MAX: usize = 32;
+/// The most places in which they differ, or come in another order.
+const PLACES_MAX: usize = 64;
 /// The most bytes that are new in all, and in content of less than 256 times as much a 256th of it.
 const NEW_BYTES_MAX: usize = 2_048;
-/// How far from a difference it is looked for where both go on alike.
-const SEARCH_BYTES: usize = 1_024;
+/// Within so many bytes of a difference, both are thought to go on side by side.
+const BESIDE_BYTES: usize = 64;
+/// How far from a difference, and for how many new bytes, it is looked where the content goes on in the
+/// base: before it too, as lists come in another order.
+const SEARCH_BYTES: usize = 4_096;
+/// Two to this power places are remembered for that.
+const SEARCH_LOG: u32 = 14;
 /// How many bytes must be alike there.
 const ANCHOR_BYTES: usize = 24;
 /// The least bytes that the format copies.
@@ -138,8 +142,9 @@ fn steps(content: &[u8], base: &[u8]) -> Option<Vec<Step>> {
             new_from = at + copied;
         }
         (at, there) = (at + copied, there + copied);
-        let (new, passed) = find(&content[at..], &base[there..]).unwrap_or((content.len() - at, 0));
-        (at, there) = (at + new, there + passed);
+        let new;
+        (new, there) = find(&content[at..], base, there).unwrap_or((content.len() - at, there));
+        at += new;
         new_bytes += new;
         if new_bytes > new_max || steps.len() > PLACES_MAX {
             return None;
@@ -159,20 +164,33 @@ fn alike(a: &[u8], b: &[u8]) -> usize {
     same + a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count()
 }
 
-/// How much of each is to be passed so that both go on alike: of both the same where that will do.
-fn find(content: &[u8], base: &[u8]) -> Option<(usize, usize)> {
-    let parts = |bytes: &'_ [u8]| bytes.len().min(SEARCH_BYTES + ANCHOR_BYTES);
-    let (content, base) = (&content[..parts(content)], &base[..parts(base)]);
-    let both = content.windows(ANCHOR_BYTES).zip(base.windows(ANCHOR_BYTES));
-    if let Some(passed) = both.clone().position(|(a, b)| a == b) {
-        return Some((passed, passed));
+/// How much of the content is new after a difference, and where in the base it goes on after that: beside
+/// what went before where it does, else near it.
+fn find(content: &[u8], base: &[u8], there: usize) -> Option<(usize, usize)> {
+    let until = |bytes: usize, most: usize| bytes.min(most + ANCHOR_BYTES);
+    let anchors = |bytes: usize| bytes.saturating_sub(ANCHOR_BYTES - 1);
+    let is_same = |at: usize, place: usize| {
+        content[at..at + ANCHOR_BYTES] == base[place..place + ANCHOR_BYTES]
+    };
+    let beside = until(content.len().min(base.len() - there), BESIDE_BYTES);
+    if let Some(new) = (0..anchors(beside)).find(|new| is_same(*new, there + new)) {
+        return Some((new, there + new));
     }
-    let mut places = HashMap::with_capacity(base.len());
-    for (place, anchor) in base.windows(ANCHOR_BYTES).enumerate() {
-        places.entry(anchor).or_insert(place);
+    let slot = |bytes: &[u8]| {
+        let eight = bytes.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+        (eight.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SEARCH_LOG)) as usize
+    };
+    let first = there.saturating_sub(SEARCH_BYTES);
+    let near = until(base.len() - first, there - first + SEARCH_BYTES);
+    // One more than how far it is from the first; nothing where that is 0.
+    let mut places = vec![0_u16; 1 << SEARCH_LOG];
+    for far in 0..anchors(near) {
+        places[slot(&base[first + far..])] = far as u16 + 1;
     }
-    let mut found = content.windows(ANCHOR_BYTES).enumerate();
-    found.find_map(|(new, anchor)| places.get(anchor).map(|passed| (new, *passed)))
+    (0..anchors(until(content.len(), SEARCH_BYTES))).find_map(|new| {
+        let far = usize::from(places[slot(&content[new..])]).checked_sub(1)?;
+        is_same(new, first + far).then_some((new, first + far))
+    })
 }
 
 /// Adds a block of one sequence.
@@ -260,6 +278,21 @@ mod tests {
         let everywhere: Vec<u8> =
             base.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at % 200 == 0)).collect();
         assert_eq!(patch(&everywhere, &base), None);
+    }
+
+    #[test]
+    fn a_list_in_another_order_is_copied_piece_by_piece() {
+        let (head, tail) = (page(1_500), page(3_000));
+        let item =
+            |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919).repeat(9);
+        let list = |order: [u32; 4]| {
+            let items: String = order.into_iter().map(item).collect();
+            [head.as_slice(), items.as_bytes(), &tail].concat()
+        };
+        let (base, content) = (list([1, 2, 3, 4]), list([3, 2, 4, 1]));
+        let patched = patch(&content, &base).unwrap();
+        assert!(patched.len() < 300, "{}", patched.len());
+        assert_eq!(opened(&patched, &base, content.len()), content);
     }
 
     #[test]

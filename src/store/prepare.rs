@@ -216,7 +216,8 @@ impl Work {
         let Work { mut tasks, .. } = std::mem::take(self);
         // The largest first, so that none is left alone to the end.
         tasks.sort_by_key(|task| Reverse(task.content.len()));
-        let large = tasks.iter().filter(|task| task.content.len() as u64 >= SHARED_BYTES_MIN).count();
+        let large =
+            tasks.iter().filter(|task| task.content.len() as u64 >= SHARED_BYTES_MIN).count();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let next = AtomicUsize::new(0);
         let encode = || -> Vec<(usize, Result<Encoded>)> {

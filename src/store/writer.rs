@@ -33,6 +33,9 @@ const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
 /// is written meanwhile, and others that write wait. Then it is their turn for as long.
 const GATHER: Duration = Duration::from_millis(250);
 
+/// From so many bytes on a group does not go on: the disk takes them while the rest is made ready.
+const GOES_ON_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 struct Job {
     prepared: Prepared,
     bytes: usize,
@@ -208,16 +211,17 @@ impl Queue {
         let mut group = Group::default();
         // Others that write come in between groups.
         state = self.gather(state, &watch, pause, |state| {
-            state.jobs.len() >= GROUP_MAX || state.bytes >= GROUP_BYTES_MAX
+            state.jobs.len() >= GROUP_MAX || state.bytes >= GOES_ON_BYTES_MAX
         });
-        group.goes_on = state.bulk > 0 && state.awaited == 0;
+        // The first does not: at the first commit the disk is waited for three times.
+        group.goes_on = state.bulk > 0 && state.awaited == 0 && !pause.is_zero();
         let jobs = self.hand_out(state, &mut group);
         Some((jobs, group))
     }
 
     /// Takes what goes on with a group; nothing where the group is to be committed.
     fn take_more(&self, group: &mut Group, watch: &Stopwatch) -> Vec<Job> {
-        if !group.goes_on || group.count >= GROUP_MAX {
+        if !group.goes_on || group.count >= GROUP_MAX || group.bytes >= GOES_ON_BYTES_MAX {
             return Vec::new();
         }
         let state = self.gather(self.state(), watch, GATHER, |state| !state.jobs.is_empty());
@@ -282,8 +286,7 @@ impl Group {
     }
 
     fn has_room_for(&self, job: &Job) -> bool {
-        self.count == 0
-            || (self.count < GROUP_MAX && self.bytes + job.bytes <= GROUP_BYTES_MAX)
+        self.count == 0 || (self.count < GROUP_MAX && self.bytes + job.bytes <= GROUP_BYTES_MAX)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Frames: what goes in comes out, and nothing else does.
 
 use proptest::prelude::*;
-use tintype::codec::frame::{self, Codec};
+use tintype::codec::frame::{self, Codec, Effort};
 use tintype::codec::level::{self, CHAIN_LENGTH, DEPTH_MAX};
 
 /// Content that has something in common with other content, as versions of a page have.
@@ -40,6 +40,19 @@ proptest! {
         for base in [None, Some(&base[..])] {
             let frame = frame::encode_cold(&content, base);
             prop_assert!(frame.data.len() <= content.len());
+            let back = frame::decode(frame.codec, &frame.data, base, content.len());
+            prop_assert_eq!(back.unwrap(), content.clone());
+        }
+    }
+
+    #[test]
+    fn a_quick_frame_decodes_to_the_same_as_any((base, content) in edited(), times in 1_usize..40) {
+        let (base, content) = (base.repeat(times), content.repeat(times));
+        for base in [None, Some(&base[..])] {
+            let frame = frame::encode_with(Effort::Quick, &content, base);
+            prop_assert!(base.is_some() || frame.codec != Codec::Delta);
+            prop_assert!(frame.data.len() <= content.len());
+            prop_assert!(frame.gives(&content, base));
             let back = frame::decode(frame.codec, &frame.data, base, content.len());
             prop_assert_eq!(back.unwrap(), content.clone());
         }
@@ -98,6 +111,26 @@ fn a_cold_frame_is_smaller_and_needs_no_more_to_be_read() {
         assert!(cold.data.len() < usual.data.len());
         let back = frame::decode(cold.codec, &cold.data, base, content.len()).unwrap();
         assert_eq!(back, content);
+    }
+}
+
+#[test]
+fn a_page_that_differs_in_a_few_places_is_a_small_delta_at_any_effort() {
+    let line =
+        |n: u32| format!("<tr><td>{n}</td><td>{:x}</td></tr>\n", n.wrapping_mul(0x9E37_79B9));
+    let page = |token: &str| {
+        let rows = |from: u32| (from..from + 4_000).map(line).collect::<String>();
+        format!("{}<input value=\"{token}\">{}", rows(0), rows(4_000)).into_bytes()
+    };
+    let base = page("3c1f");
+    for content in [page("a917"), page("a longer one"), page(""), base.clone()] {
+        for effort in [Effort::Usual, Effort::Quick] {
+            let frame = frame::encode_with(effort, &content, Some(&base));
+            assert_eq!(frame.codec, Codec::Delta);
+            assert!(frame.data.len() < 200, "{effort:?}: {}", frame.data.len());
+            assert!(frame.gives(&content, Some(&base)));
+            assert!(!frame.gives(&base[1..], Some(&base)));
+        }
     }
 }
 
