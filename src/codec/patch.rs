@@ -184,8 +184,13 @@ fn find(content: &[u8], base: &[u8], there: usize) -> Option<(usize, usize)> {
     let near = until(base.len() - first, there - first + SEARCH_BYTES);
     // One more than how far it is from the first; nothing where that is 0.
     let mut places = vec![0_u16; 1 << SEARCH_LOG];
-    for far in 0..anchors(near) {
-        places[slot(&base[first + far..])] = far as u16 + 1;
+    // What comes next is likelier than what has passed.
+    let (passed, all) = (there - first, anchors(near));
+    for far in (passed..all).chain(0..passed.min(all)) {
+        let place = &mut places[slot(&base[first + far..])];
+        if *place == 0 {
+            *place = far as u16 + 1;
+        }
     }
     (0..anchors(until(content.len(), SEARCH_BYTES))).find_map(|new| {
         let far = usize::from(places[slot(&content[new..])]).checked_sub(1)?;
