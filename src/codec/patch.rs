@@ -288,15 +288,15 @@ mod tests {
     #[test]
     fn a_list_in_another_order_is_copied_piece_by_piece() {
         let (head, tail) = (page(1_500), page(3_000));
-        let item =
-            |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919).repeat(9);
+        let line = |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919);
+        let item = |n: u32| (n * 100..n * 100 + 9).map(line).collect::<String>();
         let list = |order: [u32; 4]| {
             let items: String = order.into_iter().map(item).collect();
             [head.as_slice(), items.as_bytes(), &tail].concat()
         };
         let (base, content) = (list([1, 2, 3, 4]), list([3, 2, 4, 1]));
         let patched = patch(&content, &base).unwrap();
-        assert!(patched.len() < 300, "{}", patched.len());
+        assert!(patched.len() < content.len() / 100, "{}", patched.len());
         assert_eq!(opened(&patched, &base, content.len()), content);
     }
 
