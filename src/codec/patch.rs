@@ -3,7 +3,7 @@
 //!
 //! A page that was looked at again differs in a token, a time, a number. To find that, a general
 //! compressor remembers the whole base first; to compare the two costs a tenth of it. What comes out is
-//! a frame as [`frame`](crate::codec::frame) has them: any decoder of Zstandard opens it with the base
+//! a frame like any other: each decoder of Zstandard opens it with the base
 //! as prefix.
 //!
 //! The frame is of the simplest form that the format (RFC 8878) has for this. A block holds one
@@ -243,96 +243,5 @@ fn code(codes: &[(u32, u32)], first: u8, least: u32, number: u32) -> (u8, (u64, 
             (first + at as u8, (u64::from(number - from), width))
         }
         None => ((number - least) as u8, (0, 0)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::codec::frame::{self, Codec};
-
-    /// Lines that differ, as pages have them.
-    fn page(lines: usize) -> Vec<u8> {
-        let line = |at: usize| format!("<li id=\"{at}\">{:x}</li>\n", at.wrapping_mul(0x9E37_79B9));
-        (0..lines).flat_map(|at| line(at).into_bytes()).collect()
-    }
-
-    fn opened(frame: &[u8], base: &[u8], bytes: usize) -> Vec<u8> {
-        frame::decode(Codec::Delta, frame, Some(base), bytes).unwrap()
-    }
-
-    #[test]
-    fn the_same_content_is_a_few_copies() {
-        for lines in [1_000, 5_000, 40_000] {
-            let page = page(lines);
-            let patched = patch(&page, &page).unwrap();
-            assert!(patched.len() <= 6 + 20 * page.len().div_ceil(BLOCK_BYTES_MAX));
-            assert_eq!(opened(&patched, &page, page.len()), page);
-        }
-    }
-
-    #[test]
-    fn what_has_little_in_common_is_left_alone() {
-        let base = page(2_000);
-        let other: Vec<u8> = base.iter().rev().copied().collect();
-        assert_eq!(patch(&other, &base), None);
-        assert_eq!(patch(&base, b""), None);
-        assert_eq!(patch(&base[..CONTENT_BYTES_MIN - 1], &base), None);
-        let everywhere: Vec<u8> =
-            base.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at % 200 == 0)).collect();
-        assert_eq!(patch(&everywhere, &base), None);
-    }
-
-    #[test]
-    fn a_list_in_another_order_is_copied_piece_by_piece() {
-        let (head, tail) = (page(1_500), page(3_000));
-        let line = |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919);
-        let item = |n: u32| (n * 100..n * 100 + 9).map(line).collect::<String>();
-        let list = |order: [u32; 4]| {
-            let items: String = order.into_iter().map(item).collect();
-            [head.as_slice(), items.as_bytes(), &tail].concat()
-        };
-        let (base, content) = (list([1, 2, 3, 4]), list([3, 2, 4, 1]));
-        let patched = patch(&content, &base).unwrap();
-        assert!(patched.len() < content.len() / 100, "{}", patched.len());
-        assert_eq!(opened(&patched, &base, content.len()), content);
-    }
-
-    #[test]
-    fn every_length_has_its_code() {
-        let base = page(12_000);
-        for bytes in (CONTENT_BYTES_MIN..CONTENT_BYTES_MIN + 40).chain(131_060..131_090) {
-            let content = &base[100..100 + bytes];
-            let content = [b"#".as_slice(), &base[..50], b"new", content].concat();
-            let patched = patch(&content, &base).unwrap();
-            assert_eq!(opened(&patched, &base, content.len()), content);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn places_that_were_changed_come_back(
-            lines in 900_usize..9_000,
-            changes in prop::collection::vec(
-                (any::<prop::sample::Index>(), 0_usize..60, prop::collection::vec(any::<u8>(), 0..60)),
-                0..12,
-            ),
-        ) {
-            let base = page(lines);
-            let mut content = base.clone();
-            for (at, removed, added) in changes {
-                let at = at.index(content.len());
-                let end = (at + removed).min(content.len());
-                content.splice(at..end, added);
-            }
-            if let Some(patched) = patch(&content, &base) {
-                prop_assert!(patched.len() < content.len() / 8);
-                prop_assert_eq!(opened(&patched, &base, content.len()), content);
-            }
-        }
     }
 }

@@ -119,7 +119,6 @@ struct Reader<'t> {
     nodes: Vec<Node>,
     /// The lists and objects that have not ended.
     open: Vec<u32>,
-    /// Whether nothing was met that others than Python refuse.
     standard: bool,
 }
 
@@ -300,10 +299,8 @@ impl Reader<'_> {
                     match self.peek() {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                         Some(b'u') => {
-                            has_surrogates |= matches!(
-                                self.bytes.get(self.at + 1..self.at + 3),
-                                Some([b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'])
-                            );
+                            let first = self.bytes.get(self.at + 1);
+                            has_surrogates |= matches!(first, Some(b'd' | b'D'));
                             for _ in 0..4 {
                                 self.at += 1;
                                 if !self.peek().is_some_and(|digit| digit.is_ascii_hexdigit()) {
@@ -319,9 +316,7 @@ impl Reader<'_> {
                 _ => return Err(self.fault("a control character in a text")),
             }
         }
-        if has_surrogates {
-            self.standard &= json::string_end(self.bytes, start).is_ok();
-        }
+        self.standard &= !has_surrogates || json::string_end(self.bytes, start).is_ok();
         self.at += 1;
         Ok(())
     }
@@ -706,7 +701,6 @@ fn unescape(inner: &str) -> Vec<u8> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if byte != b'\\' {
-            // What is neither plain nor an escape does not stand in a text, and would stay as it is.
             let run = json::plain_bytes(&bytes[at..]).max(1);
             out.extend_from_slice(&bytes[at..at + run]);
             at += run;

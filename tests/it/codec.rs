@@ -134,6 +134,37 @@ fn a_page_that_differs_in_a_few_places_is_a_small_delta_at_any_effort() {
     }
 }
 
+/// Lines that differ, as pages have them.
+fn page(lines: u32) -> Vec<u8> {
+    let line = |n: u32| format!("<li id=\"{n}\">{:x}</li>\n", n.wrapping_mul(0x9E37_79B9));
+    (0..lines).flat_map(|n| line(n).into_bytes()).collect()
+}
+
+#[test]
+fn a_list_in_another_order_is_a_small_delta_even_if_made_quickly() {
+    let line = |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919);
+    let item = |n: u32| (n * 100..n * 100 + 9).map(line).collect::<String>();
+    let list = |order: [u32; 4]| {
+        let items: String = order.into_iter().map(item).collect();
+        [page(1_500), items.into_bytes(), page(3_000)].concat()
+    };
+    let (base, content) = (list([1, 2, 3, 4]), list([3, 2, 4, 1]));
+    let frame = frame::encode_with(Effort::Quick, &content, Some(&base));
+    assert!(frame.data.len() < content.len() / 100, "{}", frame.data.len());
+    assert!(frame.gives(&content, Some(&base)));
+}
+
+#[test]
+fn copies_of_every_length_come_back() {
+    let base = page(12_000);
+    for bytes in (16_384..16_424).chain(131_060..131_090) {
+        let content = [b"#".as_slice(), &base[..50], b"new", &base[100..100 + bytes]].concat();
+        let frame = frame::encode_with(Effort::Quick, &content, Some(&base));
+        assert_eq!(frame.codec, Codec::Delta);
+        assert!(frame.gives(&content, Some(&base)));
+    }
+}
+
 #[test]
 fn a_delta_without_its_base_is_an_error() {
     let base: Vec<u8> = (0..20_000_u32).flat_map(|n| (n * n).to_le_bytes()).collect();
