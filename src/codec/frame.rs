@@ -17,20 +17,39 @@
 use zstd::zstd_safe::{self, CCtx, CParameter, DCtx};
 
 use crate::codec::png::{self, OPENED_BYTES_MAX};
-use crate::codec::{DecodeError, packed, varint};
+use crate::codec::{DecodeError, packed, patch, varint};
 use crate::model::id::BlobHash;
 
-/// The compression level of frames written at once. Higher levels cost several times as much
-/// and win little on deltas.
-const LEVEL: i32 = 3;
-/// The compression level of pictures written at once: entropy coding and hardly more, which wins as
-/// much on them as [`LEVEL`] at a quarter of the cost.
-const PACKED_LEVEL: i32 = -1;
-/// The compression level of deltas on pictures written at once. What they have in common is long.
-const PACKED_DELTA_LEVEL: i32 = 1;
-/// The compression level of frames written when there is time. Those above want a memory that grows
-/// with the base, and win half a percent.
-const COLD_LEVEL: i32 = 19;
+/// How a frame is made: a compression level, and how what the content shares with its base is found.
+#[derive(Clone, Copy)]
+struct Tuning {
+    level: i32,
+    /// Whether long matches are looked for in all of the base.
+    far: bool,
+    /// Two to this power positions are remembered, where it is not what the level says.
+    hash_log: Option<u32>,
+}
+
+impl Tuning {
+    const fn at(level: i32) -> Self {
+        Tuning { level, far: true, hash_log: None }
+    }
+}
+
+/// Frames written at once. Higher levels cost several times as much and win little on deltas.
+const USUAL: Tuning = Tuning::at(3);
+/// What is written in bulk, of which there is so much that it is waited for. With fewer positions than
+/// these, those at the beginning of the base are forgotten before the content is looked at, and
+/// documents come out whole.
+const QUICK: Tuning = Tuning { level: 1, far: false, hash_log: Some(17) };
+/// Pictures written at once: entropy coding and hardly more, which wins as much on them as [`USUAL`]
+/// at a quarter of the cost.
+const PACKED: Tuning = Tuning::at(-1);
+/// Deltas on pictures written at once. What they have in common is long.
+const PACKED_DELTA: Tuning = Tuning::at(1);
+/// Frames written when there is time. Levels above want a memory that grows with the base, and win
+/// half a percent.
+const COLD: Tuning = Tuning::at(19);
 /// One in two to this power of the base's positions is remembered for long matches. The usual 7
 /// makes deltas of large documents some two percent larger.
 const LDM_HASH_RATE_LOG: u32 = 6;
@@ -101,6 +120,9 @@ impl Frame {
     /// Whether it decodes, on this base, to exactly this content: what is asked of each frame before
     /// it takes the place of the content.
     pub fn gives(&self, content: &[u8], base: Option<&[u8]>) -> bool {
+        if self.codec == Codec::Raw {
+            return self.data == content;
+        }
         decode(self.codec, &self.data, base, content.len())
             .and_then(|decoded| restore(self.codec, decoded, content.len()))
             .is_ok_and(|decoded| decoded == content)
@@ -134,31 +156,56 @@ impl Hasher {
     }
 }
 
+/// How hard it is tried to make a frame small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// As it can be done while somebody waits.
+    #[default]
+    Usual,
+    /// At a third of the cost, and a tenth where the content is its base but in a few places.
+    /// Documents become up to 7 % larger, deltas on them up to a quarter; pictures are kept as they
+    /// are, which is some 3 % more.
+    Quick,
+}
+
 /// Encodes content, as a delta on `base` where one is given and that is smaller.
 pub fn encode(content: &[u8], base: Option<&[u8]>) -> Frame {
-    match packed::is_packed(content) {
-        true => encode_at(PACKED_LEVEL, PACKED_DELTA_LEVEL, content, base),
-        false => encode_at(LEVEL, LEVEL, content, base),
+    encode_with(Effort::Usual, content, base)
+}
+
+/// Encodes content as [`encode`] does, with this effort. Reading it costs the same.
+pub fn encode_with(effort: Effort, content: &[u8], base: Option<&[u8]>) -> Frame {
+    match (effort, packed::is_packed(content)) {
+        (Effort::Usual, true) => encode_at(Some(PACKED), PACKED_DELTA, content, base),
+        (Effort::Quick, true) => encode_at(None, PACKED_DELTA, content, base),
+        (Effort::Usual, false) => encode_at(Some(USUAL), USUAL, content, base),
+        (Effort::Quick, false) => match base.and_then(|base| patch::patch(content, base)) {
+            Some(data) => Frame { codec: Codec::Delta, data },
+            None => encode_at(Some(QUICK), QUICK, content, base),
+        },
     }
 }
 
 /// Encodes content as [`encode`] does, at some fifty times the cost, a twelfth to a sixth
 /// smaller. Reading it costs no more.
 pub fn encode_cold(content: &[u8], base: Option<&[u8]>) -> Frame {
-    encode_at(COLD_LEVEL, COLD_LEVEL, content, base)
+    encode_at(Some(COLD), COLD, content, base)
 }
 
-fn encode_at(level: i32, delta_level: i32, content: &[u8], base: Option<&[u8]>) -> Frame {
+/// Encodes content, whole and as a delta with these tunings; whole it is kept as it is where there is
+/// none for that.
+fn encode_at(whole: Option<Tuning>, delta: Tuning, content: &[u8], base: Option<&[u8]>) -> Frame {
     let base = base
         .filter(|base| !packed::is_packed(content) || packed::begins_or_ends_alike(content, base));
-    let delta = base.and_then(|base| compress(delta_level, content, Some(base), Vec::new()));
+    let delta = base.and_then(|base| compress(delta, content, Some(base), Vec::new()));
     if let Some(delta) = &delta
         && delta.len() <= content.len() / CLEARLY_SMALL
     {
         return Frame { codec: Codec::Delta, data: delta.clone() };
     }
-    let whole =
-        compress(level, content, None, Vec::new()).filter(|whole| whole.len() < content.len());
+    let whole = whole
+        .and_then(|whole| compress(whole, content, None, Vec::new()))
+        .filter(|whole| whole.len() < content.len());
     let whole = match whole {
         Some(data) => Frame { codec: Codec::Zstd, data },
         None => Frame { codec: Codec::Raw, data: content.to_vec() },
@@ -180,7 +227,7 @@ pub fn encode_opened(opened: &[u8], base: Option<&[u8]>, bytes: usize) -> Option
     let compress = |base| {
         let mut head = Vec::new();
         varint::put(&mut head, opened.len() as u64);
-        compress(COLD_LEVEL, opened, base, head).filter(|data| data.len() < bytes)
+        compress(COLD, opened, base, head).filter(|data| data.len() < bytes)
     };
     let delta = base.and_then(|base| compress(Some(base)));
     if let Some(delta) = &delta
@@ -204,19 +251,20 @@ fn wins(delta: &[u8], whole: &[u8]) -> bool {
 }
 
 /// Adds a Zstandard frame of the content to `head`.
-fn compress(level: i32, content: &[u8], base: Option<&[u8]>, head: Vec<u8>) -> Option<Vec<u8>> {
+fn compress(tuning: Tuning, content: &[u8], base: Option<&[u8]>, head: Vec<u8>) -> Option<Vec<u8>> {
     let mut context = CCtx::try_create()?;
     let reach = content.len() + base.map_or(0, <[u8]>::len);
     let window = reach.next_power_of_two().trailing_zeros();
     let parameters = [
-        CParameter::CompressionLevel(level),
+        CParameter::CompressionLevel(tuning.level),
         CParameter::WindowLog(window.clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX)),
-        CParameter::EnableLongDistanceMatching(base.is_some()),
+        CParameter::EnableLongDistanceMatching(base.is_some() && tuning.far),
         CParameter::LdmHashRateLog(LDM_HASH_RATE_LOG),
         CParameter::ContentSizeFlag(false),
         CParameter::ChecksumFlag(false),
         CParameter::DictIdFlag(false),
     ];
+    let parameters = parameters.into_iter().chain(tuning.hash_log.map(CParameter::HashLog));
     for parameter in parameters {
         context.set_parameter(parameter).ok()?;
     }

@@ -10,6 +10,7 @@ pub mod gzip;
 pub mod histogram;
 pub mod level;
 mod packed;
+mod patch;
 pub mod png;
 mod varint;
 

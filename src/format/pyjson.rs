@@ -81,6 +81,8 @@ pub struct PyJson<'t> {
     text: &'t str,
     /// All values, each before what is in it. A member is its name and its value.
     nodes: Vec<Node>,
+    /// Whether it was seen to be JSON to others than Python too.
+    standard: bool,
 }
 
 impl<'t> PyJson<'t> {
@@ -91,8 +93,11 @@ impl<'t> PyJson<'t> {
         }
         let text = std::str::from_utf8(text)
             .map_err(|error| fault(text, error.valid_up_to(), "a byte that is not UTF-8"))?;
-        let reader = Reader { bytes: text.as_bytes(), at: 0, nodes: Vec::new(), open: Vec::new() };
-        Ok(PyJson { text, nodes: reader.read()? })
+        let bytes = text.as_bytes();
+        let mut reader =
+            Reader { bytes, at: 0, nodes: Vec::new(), open: Vec::new(), standard: true };
+        reader.read()?;
+        Ok(PyJson { text, nodes: reader.nodes, standard: reader.standard })
     }
 
     /// The value that the text is.
@@ -114,10 +119,11 @@ struct Reader<'t> {
     nodes: Vec<Node>,
     /// The lists and objects that have not ended.
     open: Vec<u32>,
+    standard: bool,
 }
 
 impl Reader<'_> {
-    fn read(mut self) -> Result<Vec<Node>, NotJson> {
+    fn read(&mut self) -> Result<(), NotJson> {
         if self.bytes.starts_with("\u{feff}".as_bytes()) {
             return Err(self.fault("a byte order mark"));
         }
@@ -133,6 +139,7 @@ impl Reader<'_> {
                 self.at += 1;
                 self.open.push(self.nodes.len() as u32);
                 self.push(kind, start);
+                self.standard &= self.open.len() <= json::DEPTH_MAX;
                 self.skip_space();
                 if self.peek() == Some(close) {
                     self.close();
@@ -151,7 +158,7 @@ impl Reader<'_> {
                 self.skip_space();
                 let Some(&top) = self.open.last() else {
                     if self.at == self.bytes.len() {
-                        return Ok(self.nodes);
+                        return Ok(());
                     }
                     return Err(self.fault("more after the end of the value"));
                 };
@@ -234,6 +241,7 @@ impl Reader<'_> {
             let rest = &self.bytes[self.at..];
             if rest.starts_with(word) {
                 self.at += word.len();
+                self.standard &= kind != Kind::NotFinite;
                 return Ok(kind);
             }
             if !rest.is_empty() && word.starts_with(rest) {
@@ -281,6 +289,8 @@ impl Reader<'_> {
     /// Takes a text in quotes.
     fn string(&mut self) -> Result<(), NotJson> {
         self.at += 1;
+        let start = self.at;
+        let mut has_surrogates = false;
         loop {
             match self.peek() {
                 Some(b'"') => break,
@@ -289,6 +299,8 @@ impl Reader<'_> {
                     match self.peek() {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                         Some(b'u') => {
+                            let first = self.bytes.get(self.at + 1);
+                            has_surrogates |= matches!(first, Some(b'd' | b'D'));
                             for _ in 0..4 {
                                 self.at += 1;
                                 if !self.peek().is_some_and(|digit| digit.is_ascii_hexdigit()) {
@@ -300,10 +312,11 @@ impl Reader<'_> {
                     }
                     self.at += 1;
                 }
-                Some(0x20..) => self.at += 1,
+                Some(0x20..) => self.at += json::plain_bytes(&self.bytes[self.at..]),
                 _ => return Err(self.fault("a control character in a text")),
             }
         }
+        self.standard &= !has_surrogates || json::string_end(self.bytes, start).is_ok();
         self.at += 1;
         Ok(())
     }
@@ -577,7 +590,10 @@ impl<'j, 't> Value<'j, 't> {
     /// may have more digits than others read, and members of one name may be there.
     pub fn standard(self) -> Result<&'t str> {
         let text = self.text();
-        json::check_text(text)?;
+        // What is in a text that is standard is so too.
+        if !self.json.standard {
+            json::check_text(text)?;
+        }
         Ok(text)
     }
 }
@@ -685,11 +701,13 @@ fn unescape(inner: &str) -> Vec<u8> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if byte != b'\\' {
-            out.push(byte);
-            at += 1;
+            let run = json::plain_bytes(&bytes[at..]).max(1);
+            out.extend_from_slice(&bytes[at..at + run]);
+            at += run;
             continue;
         }
         let escaped = bytes.get(at + 1).copied().unwrap_or(b'\\');
+        let unit = |at| if escaped == b'u' { unit(at) } else { None };
         let plain = match escaped {
             b'b' => 0x08,
             b'f' => 0x0c,

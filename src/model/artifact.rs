@@ -104,7 +104,7 @@ impl Staged {
     /// The size of the content in bytes.
     pub fn bytes(&self) -> u64 {
         match &self.0 {
-            Given::Held(content) => content.len() as u64,
+            Given::Held(content) | Given::Hashed(content, _) => content.len() as u64,
             Given::Staged { bytes, .. } => *bytes,
         }
     }
@@ -115,6 +115,8 @@ impl Staged {
 pub(crate) enum Given {
     /// Here, in memory.
     Held(Arc<[u8]>),
+    /// The same, and its hash.
+    Hashed(Arc<[u8]>, BlobHash),
     /// In the store, in pieces.
     Staged {
         /// The hash of the whole.
@@ -211,7 +213,7 @@ impl DraftArtifact {
     /// is.
     pub fn content(&self) -> Option<&[u8]> {
         match &self.content {
-            Some(Given::Held(content)) => Some(content),
+            Some(Given::Held(content) | Given::Hashed(content, _)) => Some(content),
             Some(Given::Staged { .. }) | None => None,
         }
     }

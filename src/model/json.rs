@@ -90,7 +90,7 @@ pub(crate) fn check_text(text: &str) -> Result<Option<u64>> {
 }
 
 /// Finds the quote that ends a string; fails with the place of half a surrogate pair.
-fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     let unit = |at: usize| -> Option<u32> {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
@@ -104,10 +104,32 @@ fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
                 (Some(_), _) => at += 6,
                 (None, _) => at += 2,
             },
-            _ => at += 1,
+            _ => at += plain_bytes(&bytes[at..]).max(1),
         }
     }
     Ok(at)
+}
+
+/// Counts the bytes up to the first that does not stand for itself in a string of JSON: a quote, a
+/// backslash or a control character. Eight are looked at together.
+pub(crate) fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHS: u64 = ONES << 7;
+    // The highest bit of each byte that is less than `limit`, which is at most 128; above the lowest
+    // such byte others may be marked too.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let mut at = 0;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*eight);
+        let marks = below(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_plain = |byte: &&u8| **byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+    at + bytes[at..].iter().take_while(is_plain).count()
 }
 
 /// A place in a text as `serde_json` tells it.

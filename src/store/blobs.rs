@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::codec::frame::{self, Codec, Form, Frame};
+use crate::codec::frame::{self, Codec, Effort, Form, Frame};
 use crate::codec::level::{self, DEPTH_MAX};
 use crate::error::{Corruption, Error, Result};
 use crate::model::id::BlobHash;
@@ -297,8 +297,17 @@ pub(crate) struct Encoded {
 /// Encodes content on a base, or whole where there is none or it does not help, and checks that
 /// the frame decodes to the content.
 pub(crate) fn encode(content: &[u8], base: Option<(Slot, Arc<[u8]>)>) -> Result<Encoded> {
+    encode_with(Effort::Usual, content, base)
+}
+
+/// The same, with this effort.
+pub(crate) fn encode_with(
+    effort: Effort,
+    content: &[u8],
+    base: Option<(Slot, Arc<[u8]>)>,
+) -> Result<Encoded> {
     let base_content = base.as_ref().map(|(_, content)| &**content);
-    let frame = frame::encode(content, base_content);
+    let frame = frame::encode_with(effort, content, base_content);
     if !frame.gives(content, base_content) {
         let hash = frame::hash(content);
         return Err(Corruption::of_blob(hash, "did not decode to what was encoded").into());

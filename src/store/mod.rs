@@ -67,6 +67,7 @@ pub use txn::{Transaction, View};
 pub use writer::Ticket;
 
 use crate::codec::digest;
+use crate::codec::frame::Effort;
 use crate::error::{Error, Result};
 use crate::model::artifact::Staged;
 use crate::model::context::Context;
@@ -363,13 +364,19 @@ impl Repository {
     /// Fails with `Invalid` or `TooLarge` where the draft can't be stored, and with `NotFound`
     /// where the version that it is based on is not there.
     pub fn prepare(&self, draft: Draft) -> Result<Prepared> {
+        self.prepare_with(Effort::Usual, draft)
+    }
+
+    /// Makes a draft ready as [`prepare`](Repository::prepare) does, with this effort to make its
+    /// content small.
+    pub(crate) fn prepare_with(&self, effort: Effort, draft: Draft) -> Result<Prepared> {
         let shared = &self.handle.shared;
         let time = draft.time.unwrap_or_else(|| shared.now());
         let version = draft
             .version
             .clone()
             .unwrap_or_else(|| Version::made_at(time, shared.salt.fetch_add(1, Ordering::Relaxed)));
-        prepare::prepare(shared, draft, version, time)
+        prepare::prepare(shared, effort, draft, version, time)
     }
 
     /// Puts a prepared snapshot into the queue of the writing thread, and does not wait.

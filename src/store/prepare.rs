@@ -1,10 +1,13 @@
 //! Drafts made ready: hashed, encoded and checked, with no lock held and no connection kept.
 
+use std::cmp::Reverse;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 
-use crate::codec::frame::{self, Form};
+use crate::codec::frame::{self, Effort, Form};
 use crate::error::{Error, Result};
 use crate::model::artifact::{DraftArtifact, Given};
 use crate::model::context::Context;
@@ -96,6 +99,7 @@ pub(crate) fn lane(context: &Context, artifact: &DraftArtifact) -> Lane {
 /// Makes a draft ready. `version` and `time` are those that it will have.
 pub(crate) fn prepare(
     shared: &Shared,
+    effort: Effort,
     mut draft: Draft,
     version: Version,
     time: Time,
@@ -104,10 +108,10 @@ pub(crate) fn prepare(
     if let Some(base) = draft.based_on.as_ref().filter(|_| !draft.base_elsewhere) {
         shared.reading(|conn| snapshots::require(conn, base))?;
     }
-    let lanes = &shared.lanes;
     let mut contents: Vec<PreparedContent> = Vec::with_capacity(draft.artifacts.len());
+    let mut work = Work::default();
     for at in 0..draft.artifacts.len() {
-        if let Some(Given::Held(content)) = &draft.artifacts[at].content
+        if let Some(Given::Held(content) | Given::Hashed(content, _)) = &draft.artifacts[at].content
             && content.len() > UNCUT_BYTES_MAX
         {
             let name = &draft.artifacts[at].name;
@@ -119,49 +123,132 @@ pub(crate) fn prepare(
             None => continue,
             Some(Given::Staged { hash, bytes }) => (*hash, *bytes, None),
             Some(Given::Held(held)) => (frame::hash(held), held.len() as u64, Some(held.clone())),
+            Some(Given::Hashed(held, hash)) => (*hash, held.len() as u64, Some(held.clone())),
         };
         let lane = lane(&draft.context, artifact);
-        let mut known = content.is_none() || contents.iter().any(|earlier| earlier.hash == hash);
         let mut prepared =
             PreparedContent { hash, bytes, content, lane, encoded: None, chain: Arc::new([]) };
-        if !known {
-            let end = match draft.goes_on_in_lane() {
-                true => lanes.end(&prepared.lane),
-                false => End::Unknown,
-            };
-            if matches!(end, End::Forgotten) {
-                shared.queue.drain();
-            }
-            // A connection is lent for the looking up only: encoding takes much longer.
-            let base = shared.reading(|conn| {
-                // Content that is at hand but not in the file is on its way there.
-                known = blobs::find(conn, &hash)?.is_some() || lanes.content(&hash).is_some();
-                if known {
-                    return Ok(Base::None);
-                }
-                prepared.chain = match end {
-                    End::Chain(chain) => chain,
-                    End::Unknown | End::Forgotten => chain_for(conn, &draft, artifact)?,
-                };
-                base_for(conn, lanes, &prepared)
-            })?;
-            if !known {
-                let base = match base {
-                    Base::Here(slot, content) => Some((slot, content)),
-                    Base::None => None,
-                    Base::OnItsWay => {
-                        shared.queue.drain();
-                        shared.reading(|conn| base_for(conn, lanes, &prepared))?.here()
-                    }
-                };
-                let content = prepared.content.as_deref().unwrap_or_default();
-                prepared.encoded = Some(blobs::encode(content, base)?);
-            }
+        if prepared.content.is_some()
+            && !contents.iter().any(|earlier| earlier.hash == hash)
+            && let Some(base) = look(shared, &draft, artifact, &mut prepared)?
+        {
+            work.add(contents.len(), &prepared, base);
         }
         contents.push(prepared);
+        if work.bytes >= WORK_BYTES_MAX {
+            work.done(effort, &mut contents)?;
+        }
     }
+    work.done(effort, &mut contents)?;
     let made = draft.version.is_none();
     Ok(Prepared { draft, version, made, time, contents })
+}
+
+/// Looks up whether content is known, and if it is not, the chain that it goes on and what it is to be
+/// a delta on. Nothing where it is known.
+fn look(
+    shared: &Shared,
+    draft: &Draft,
+    artifact: &DraftArtifact,
+    prepared: &mut PreparedContent,
+) -> Result<Option<Base>> {
+    let lanes = &shared.lanes;
+    let end = match draft.goes_on_in_lane() {
+        true => lanes.end(&prepared.lane),
+        false => End::Unknown,
+    };
+    if matches!(end, End::Forgotten) {
+        shared.queue.drain();
+    }
+    // A connection is lent for the looking up only: encoding takes much longer.
+    let base = shared.reading(|conn| {
+        // Content that is at hand but not in the file is on its way there.
+        let hash = &prepared.hash;
+        if blobs::find(conn, hash)?.is_some() || lanes.content(hash).is_some() {
+            return Ok(None);
+        }
+        prepared.chain = match end {
+            End::Chain(chain) => chain,
+            End::Unknown | End::Forgotten => chain_for(conn, draft, artifact)?,
+        };
+        base_for(conn, lanes, prepared).map(Some)
+    })?;
+    match base {
+        Some(Base::OnItsWay) => {
+            shared.queue.drain();
+            shared.reading(|conn| base_for(conn, lanes, prepared)).map(Some)
+        }
+        base => Ok(base),
+    }
+}
+
+/// The most bytes of content of one draft that are encoded together: what each is a delta on is held
+/// meanwhile.
+const WORK_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Content of less than this is encoded sooner than a thread is started.
+const SHARED_BYTES_MIN: u64 = 64 * 1024;
+
+/// Contents of one draft that are to be encoded. Each goes on in a lane of its own, so none of them
+/// waits for how another comes out.
+#[derive(Default)]
+struct Work {
+    tasks: Vec<Task>,
+    bytes: u64,
+}
+
+struct Task {
+    at: usize,
+    content: Arc<[u8]>,
+    base: Option<(Slot, Arc<[u8]>)>,
+}
+
+impl Work {
+    /// Adds the content that will stand at `at`.
+    fn add(&mut self, at: usize, prepared: &PreparedContent, base: Base) {
+        if let Some(content) = prepared.content.clone() {
+            self.bytes += prepared.bytes;
+            self.tasks.push(Task { at, content, base: base.here() });
+        }
+    }
+
+    /// Encodes what was added, large contents on several cores at once.
+    fn done(&mut self, effort: Effort, contents: &mut [PreparedContent]) -> Result<()> {
+        let Work { mut tasks, .. } = std::mem::take(self);
+        // The largest first, so that none is left alone to the end.
+        tasks.sort_by_key(|task| Reverse(task.content.len()));
+        let large =
+            tasks.iter().filter(|task| task.content.len() as u64 >= SHARED_BYTES_MIN).count();
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let next = AtomicUsize::new(0);
+        let encode = || -> Vec<(usize, Result<Encoded>)> {
+            let taken = || tasks.get(next.fetch_add(1, Ordering::Relaxed));
+            let encode = |task: &Task| {
+                (task.at, blobs::encode_with(effort, &task.content, task.base.clone()))
+            };
+            std::iter::from_fn(taken).map(encode).collect()
+        };
+        let encoded = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..large.min(cores))
+                .filter_map(|_| {
+                    let name = "tintype-encoder".to_owned();
+                    // Without help it takes longer.
+                    std::thread::Builder::new().name(name).spawn_scoped(scope, encode).ok()
+                })
+                .collect();
+            let mut encoded = encode();
+            for other in others {
+                match other.join() {
+                    Ok(more) => encoded.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            encoded
+        });
+        for (at, encoded) in encoded {
+            contents[at].encoded = Some(encoded?);
+        }
+        Ok(())
+    }
 }
 
 /// The chain that content goes on, as the file says it: that of the version it is based on, else

@@ -112,7 +112,17 @@ impl Shared {
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
         self.refuse_nested()?;
-        self.write_with(locked(&self.writer), change)
+        self.write_with(self.turn(), change)
+    }
+
+    /// Waits for the turn to write. A group that waits for more of a bulk import ends then: the import
+    /// may be what waits here.
+    fn turn(&self) -> MutexGuard<'_, Option<Connection>> {
+        match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => self.queue.while_waiting(|| locked(&self.writer)),
+        }
     }
 
     pub(crate) fn write_with<T>(
@@ -256,7 +266,7 @@ impl Shared {
     pub(crate) fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.refuse_nested()?;
         sqlite::be_patient(self.busy_timeout);
-        let mut writer = locked(&self.writer);
+        let mut writer = self.turn();
         let done = match &mut *writer {
             Some(conn) => work(conn),
             none => self.location.open_writer().and_then(|conn| work(none.insert(conn))),

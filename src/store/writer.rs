@@ -2,7 +2,8 @@
 //!
 //! Prepared snapshots queue up. One thread takes what is waiting, writes each within a savepoint
 //! of its own, commits once, and then tells each caller. While it waits for the disk the next
-//! group gathers, so that the more callers there are, the fewer waits there are for each.
+//! group gathers, so that the more callers there are, the fewer waits there are for each. Of a bulk
+//! import, what comes while a group is written goes on with it.
 //!
 //! **Invariant:** a caller is told that a snapshot is stored only when it is durable.
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::snapshot::Receipt;
 use crate::model::time::Stopwatch;
+use crate::store::lanes::Lane;
 use crate::store::prepare::Prepared;
 use crate::store::{Shared, sqlite};
 
@@ -27,8 +29,12 @@ const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
 const QUEUE_MAX: usize = 2 * GROUP_MAX;
 /// The most bytes that wait.
 const QUEUE_BYTES_MAX: usize = 2 * GROUP_BYTES_MAX;
-/// How long a group waits for more where a bulk import is known to bring more.
+/// How long after a group began it is committed, where a bulk import keeps bringing more. What comes
+/// is written meanwhile, and others that write wait. Then it is their turn for as long.
 const GATHER: Duration = Duration::from_millis(250);
+
+/// From so many bytes on a group does not go on: the disk takes them while the rest is made ready.
+const GOES_ON_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 struct Job {
     prepared: Prepared,
@@ -180,8 +186,18 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes the next group; none when the queue is closed and empty.
-    fn take(&self) -> Option<Vec<Job>> {
+    /// Lets a group that goes on be committed while `wait` waits for the turn to write.
+    pub(crate) fn while_waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.state().awaited += 1;
+        self.changed.notify_all();
+        let turn = wait();
+        self.state().awaited -= 1;
+        turn
+    }
+
+    /// Takes what a group begins with; none when the queue is closed and empty. Where a bulk import
+    /// brings more, it begins after a `pause`.
+    fn take(&self, pause: Duration) -> Option<(Vec<Job>, Group)> {
         let mut state = self.state();
         state.written += std::mem::take(&mut state.in_hand) as u64;
         self.changed.notify_all();
@@ -191,70 +207,150 @@ impl Queue {
             }
             state = self.wait(state);
         }
-        let gathering = Stopwatch::start();
-        while state.bulk > 0
-            && state.awaited == 0
-            && !state.closed
-            && state.jobs.len() < GROUP_MAX
-            && state.bytes < GROUP_BYTES_MAX
-        {
-            let left = gathering.left_of(GATHER);
+        let watch = Stopwatch::start();
+        let mut group = Group::default();
+        // Others that write come in between groups.
+        state = self.gather(state, &watch, pause, |state| {
+            state.jobs.len() >= GROUP_MAX || state.bytes >= GOES_ON_BYTES_MAX
+        });
+        // The first does not: at the first commit the disk is waited for three times.
+        group.goes_on = state.bulk > 0 && state.awaited == 0 && !pause.is_zero();
+        let jobs = self.hand_out(state, &mut group);
+        Some((jobs, group))
+    }
+
+    /// Takes what goes on with a group; nothing where the group is to be committed.
+    fn take_more(&self, group: &mut Group, watch: &Stopwatch) -> Vec<Job> {
+        if !group.goes_on || group.count >= GROUP_MAX || group.bytes >= GOES_ON_BYTES_MAX {
+            return Vec::new();
+        }
+        let state = self.gather(self.state(), watch, GATHER, |state| !state.jobs.is_empty());
+        // Of an import that has ended, what is left.
+        group.goes_on = state.awaited == 0 && !watch.left_of(GATHER).is_zero();
+        match group.goes_on {
+            true => self.hand_out(state, group),
+            false => Vec::new(),
+        }
+    }
+
+    /// Waits until there is `enough`, where a bulk import is known to bring more and nobody waits for
+    /// what is there, or to write.
+    fn gather<'q>(
+        &self,
+        mut state: MutexGuard<'q, State>,
+        watch: &Stopwatch,
+        time: Duration,
+        enough: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'q, State> {
+        while state.bulk > 0 && state.awaited == 0 && !state.closed && !enough(&state) {
+            let left = watch.left_of(time);
             if left.is_zero() {
                 break;
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while let Some(job) = state.jobs.pop_front_if(|job| {
-            group.is_empty() || (group.len() < GROUP_MAX && bytes + job.bytes <= GROUP_BYTES_MAX)
-        }) {
-            bytes += job.bytes;
+        state
+    }
+
+    /// Takes of what is there as much as a group has room for.
+    fn hand_out(&self, mut state: MutexGuard<'_, State>, group: &mut Group) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        while let Some(job) = state.jobs.pop_front_if(|job| group.has_room_for(job)) {
+            group.add(&job);
+            state.bytes -= job.bytes;
             state.awaited -= usize::from(job.awaited);
-            group.push(job);
+            jobs.push(job);
         }
-        state.bytes -= bytes;
-        state.in_hand = group.len();
+        state.in_hand += jobs.len();
         drop(state);
         self.changed.notify_all();
-        Some(group)
+        jobs
+    }
+}
+
+/// How much is committed together.
+#[derive(Default)]
+struct Group {
+    count: usize,
+    bytes: usize,
+    /// Whether what comes while it is written goes on with it.
+    goes_on: bool,
+}
+
+impl Group {
+    fn add(&mut self, job: &Job) {
+        self.count += 1;
+        self.bytes += job.bytes;
+        self.goes_on &= !job.awaited;
+    }
+
+    fn has_room_for(&self, job: &Job) -> bool {
+        self.count == 0 || (self.count < GROUP_MAX && self.bytes + job.bytes <= GROUP_BYTES_MAX)
     }
 }
 
 /// Writes groups until the queue is closed.
 pub(crate) fn run(shared: Arc<Shared>) {
-    while let Some(group) = shared.queue.take() {
+    let mut pause = Duration::ZERO;
+    while let Some((jobs, group)) = shared.queue.take(pause) {
+        let watch = Stopwatch::start();
         // A panic, of the caller's clock say, must not leave others waiting for ever: a job that
         // is dropped without a reply tells its ticket so.
-        if catch_unwind(AssertUnwindSafe(|| write(&shared, group))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| write(&shared, jobs, group))).is_err() {
             log::error!("writing snapshots panicked; none of the group was stored");
         }
+        pause = watch.elapsed().min(GATHER);
     }
 }
 
-fn write(shared: &Shared, group: Vec<Job>) {
-    let mut results = Vec::with_capacity(group.len());
+/// A snapshot that was written and is not yet committed: what it holds is let go of.
+struct Written {
+    reply: SyncSender<Result<Receipt>>,
+    lanes: Vec<Lane>,
+    result: Option<Result<Receipt>>,
+}
+
+/// Writes a group that begins with these. What comes while it is written goes on with it.
+fn write(shared: &Shared, mut jobs: Vec<Job>, mut group: Group) {
+    let watch = Stopwatch::start();
+    let mut written = Vec::with_capacity(jobs.len());
     let committed = shared.write(|tx| {
-        for job in &group {
-            results.push(tx.create_queued(&job.prepared));
-            tx.alive()?;
+        loop {
+            // All of them are to be told, also where the transaction dies of one.
+            let mut dead = Ok(());
+            for Job { prepared, reply, .. } in jobs.drain(..) {
+                let result = dead.is_ok().then(|| tx.create_queued(&prepared));
+                if dead.is_ok() {
+                    dead = tx.alive();
+                }
+                let lanes = prepared.contents.into_iter().map(|content| content.lane).collect();
+                written.push(Written { reply, lanes, result });
+            }
+            dead?;
+            jobs = shared.queue.take_more(&mut group, &watch);
+            if jobs.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
+    });
+    let left = jobs.into_iter().map(|Job { prepared, reply, .. }| {
+        let lanes = prepared.contents.into_iter().map(|content| content.lane).collect();
+        Written { reply, lanes, result: None }
     });
     match committed {
         Ok(()) => {
-            for (job, result) in group.into_iter().zip(results) {
+            for Written { reply, result, .. } in written {
                 // A caller that does not wait does not want to know.
-                let _ = job.reply.send(result.map_err(|error| sqlite::at(&shared.path, error)));
+                let result = result.unwrap_or_else(|| Err(gone()));
+                let _ = reply.send(result.map_err(|error| sqlite::at(&shared.path, error)));
             }
         }
+        // Those too that it did not come to: the transaction could not begin.
         Err(error) => {
-            for job in group {
-                for content in &job.prepared.contents {
-                    shared.lanes.forget(&content.lane);
-                }
-                let _ = job.reply.send(Err(error.again()));
+            for Written { reply, lanes, .. } in written.into_iter().chain(left) {
+                lanes.iter().for_each(|lane| shared.lanes.forget(lane));
+                let _ = reply.send(Err(error.again()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Frames: what goes in comes out, and nothing else does.
 
 use proptest::prelude::*;
-use tintype::codec::frame::{self, Codec};
+use tintype::codec::frame::{self, Codec, Effort};
 use tintype::codec::level::{self, CHAIN_LENGTH, DEPTH_MAX};
 
 /// Content that has something in common with other content, as versions of a page have.
@@ -40,6 +40,19 @@ proptest! {
         for base in [None, Some(&base[..])] {
             let frame = frame::encode_cold(&content, base);
             prop_assert!(frame.data.len() <= content.len());
+            let back = frame::decode(frame.codec, &frame.data, base, content.len());
+            prop_assert_eq!(back.unwrap(), content.clone());
+        }
+    }
+
+    #[test]
+    fn a_quick_frame_decodes_to_the_same_as_any((base, content) in edited(), times in 1_usize..40) {
+        let (base, content) = (base.repeat(times), content.repeat(times));
+        for base in [None, Some(&base[..])] {
+            let frame = frame::encode_with(Effort::Quick, &content, base);
+            prop_assert!(base.is_some() || frame.codec != Codec::Delta);
+            prop_assert!(frame.data.len() <= content.len());
+            prop_assert!(frame.gives(&content, base));
             let back = frame::decode(frame.codec, &frame.data, base, content.len());
             prop_assert_eq!(back.unwrap(), content.clone());
         }
@@ -98,6 +111,57 @@ fn a_cold_frame_is_smaller_and_needs_no_more_to_be_read() {
         assert!(cold.data.len() < usual.data.len());
         let back = frame::decode(cold.codec, &cold.data, base, content.len()).unwrap();
         assert_eq!(back, content);
+    }
+}
+
+#[test]
+fn a_page_that_differs_in_a_few_places_is_a_small_delta_at_any_effort() {
+    let line =
+        |n: u32| format!("<tr><td>{n}</td><td>{:x}</td></tr>\n", n.wrapping_mul(0x9E37_79B9));
+    let page = |token: &str| {
+        let rows = |from: u32| (from..from + 4_000).map(line).collect::<String>();
+        format!("{}<input value=\"{token}\">{}", rows(0), rows(4_000)).into_bytes()
+    };
+    let base = page("3c1f");
+    for content in [page("a917"), page("a longer one"), page(""), base.clone()] {
+        for effort in [Effort::Usual, Effort::Quick] {
+            let frame = frame::encode_with(effort, &content, Some(&base));
+            assert_eq!(frame.codec, Codec::Delta);
+            assert!(frame.data.len() < 200, "{effort:?}: {}", frame.data.len());
+            assert!(frame.gives(&content, Some(&base)));
+            assert!(!frame.gives(&base[1..], Some(&base)));
+        }
+    }
+}
+
+/// Lines that differ, as pages have them.
+fn page(lines: u32) -> Vec<u8> {
+    let line = |n: u32| format!("<li id=\"{n}\">{:x}</li>\n", n.wrapping_mul(0x9E37_79B9));
+    (0..lines).flat_map(|n| line(n).into_bytes()).collect()
+}
+
+#[test]
+fn a_list_in_another_order_is_a_small_delta_even_if_made_quickly() {
+    let line = |n: u32| format!("<li class=\"result\"><b>{n}</b>{:x}</li>\n", n * 7_919);
+    let item = |n: u32| (n * 100..n * 100 + 9).map(line).collect::<String>();
+    let list = |order: [u32; 4]| {
+        let items: String = order.into_iter().map(item).collect();
+        [page(1_500), items.into_bytes(), page(3_000)].concat()
+    };
+    let (base, content) = (list([1, 2, 3, 4]), list([3, 2, 4, 1]));
+    let frame = frame::encode_with(Effort::Quick, &content, Some(&base));
+    assert!(frame.data.len() < content.len() / 100, "{}", frame.data.len());
+    assert!(frame.gives(&content, Some(&base)));
+}
+
+#[test]
+fn copies_of_every_length_come_back() {
+    let base = page(12_000);
+    for bytes in (16_384..16_424).chain(131_060..131_090) {
+        let content = [b"#".as_slice(), &base[..50], b"new", &base[100..100 + bytes]].concat();
+        let frame = frame::encode_with(Effort::Quick, &content, Some(&base));
+        assert_eq!(frame.codec, Codec::Delta);
+        assert!(frame.gives(&content, Some(&base)));
     }
 }
 

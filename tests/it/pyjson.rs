@@ -221,6 +221,36 @@ fn a_million_levels_are_read_and_are_not_standard() {
 }
 
 #[test]
+fn what_others_than_python_refuse_is_not_standard_wherever_it_stands() {
+    let levels = |count: usize| format!("{}{}", "[".repeat(count), "]".repeat(count));
+    let standard = [
+        r#"["\ud83d\ude00", "\uD83D\uDE00", "\\ud800", "\u00e9", "\ud7ff", "\ue000"]"#.to_owned(),
+        " \n{\"a\": [1e999, -0.0, 1E-5], \"\u{7f}\": \"Infinity NaN\"}\t".to_owned(),
+        levels(127),
+    ];
+    for text in &standard {
+        assert_eq!(parse(text).root().standard().unwrap(), text.trim(), "{text}");
+    }
+    let other = [
+        r#""\ud800""#,
+        r#""\uDfff""#,
+        r#""\ud83dx\ude00""#,
+        r#""\ude00\ud83d""#,
+        r#""\ud83d\ud83d\ude00""#,
+        r#"{"\udbff": 1}"#,
+        "NaN",
+        "-Infinity",
+    ];
+    for text in other.map(str::to_owned).into_iter().chain([levels(127)]) {
+        let text = format!("[{text}, 1]");
+        let parsed = parse(&text);
+        assert!(parsed.root().standard().is_err(), "{text}");
+        // What stands beside it is what it is.
+        assert_eq!(parsed.root().items().last().unwrap().standard().unwrap(), "1");
+    }
+}
+
+#[test]
 fn parts_are_found_and_given_back_as_they_are_written() {
     let text = "{ \"a\" : [ 1.50, \"x\\u0041\" ],\n\t\"b\": {\"c\": 1, \"c\": [NaN]} , \"half\": \"\\ud800\" }";
     let parsed = parse(text);

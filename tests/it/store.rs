@@ -96,6 +96,29 @@ fn a_long_history_is_deltas_and_every_version_is_readable() {
     }
 }
 
+/// Within the import nothing else is submitted: what is written waits for its turn, not for that.
+#[test]
+fn who_writes_while_an_import_brings_more_gets_a_turn() {
+    let repo = Repository::temporary().unwrap();
+    let first = repo.create(Draft::text("first")).unwrap();
+    let tickets: Vec<_> = repo.bulk(|| {
+        let submit = |n: usize| repo.submit(repo.prepare(Draft::bytes(document(n))).unwrap());
+        (0..20)
+            .map(|n| {
+                let ticket = submit(n);
+                let tag = tag(&format!("after-{n}"));
+                repo.write(|tx| tx.tag(&first, &tag)).unwrap();
+                ticket
+            })
+            .collect()
+    });
+    for (n, ticket) in tickets.into_iter().enumerate() {
+        let version = ticket.wait().unwrap().version;
+        assert_eq!(repo.content(&version, "data").unwrap(), document(n));
+    }
+    assert_eq!(repo.tags().unwrap().len(), 20);
+}
+
 /// The base of the last one lies 384 versions, 77 MB, back: no longer at hand, and perhaps not
 /// committed either when it is needed.
 #[test]

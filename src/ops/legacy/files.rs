@@ -12,12 +12,13 @@
 //! Folders are walked with a list, not with a stack of calls. A file takes some 32 bytes and its
 //! name; a folder's name is kept once.
 
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
@@ -129,6 +130,35 @@ pub struct Tree {
     bytes: u64,
     /// The folder of the file that was opened last, which the next one is often in too.
     last: Mutex<Option<(FolderId, File)>>,
+    /// What was read lately and may be asked for once more.
+    recent: Mutex<Recent>,
+}
+
+/// The most files that are held because they may be asked for once more.
+const RECENT_MAX: usize = 4;
+/// The most bytes of such files.
+const RECENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Files that were read lately, the oldest first.
+#[derive(Default)]
+struct Recent(VecDeque<(FileId, Arc<[u8]>)>);
+
+impl Recent {
+    /// Gives what was read of a file, and holds it no longer.
+    fn take(&mut self, id: FileId) -> Option<Arc<[u8]>> {
+        let at = self.0.iter().position(|(known, _)| *known == id)?;
+        self.0.remove(at).map(|(_, content)| content)
+    }
+
+    /// Holds a file in the place of the oldest ones.
+    fn keep(&mut self, id: FileId, content: Arc<[u8]>) {
+        self.0.push_back((id, content));
+        let mut bytes: usize = self.0.iter().map(|(_, content)| content.len()).sum();
+        while bytes > RECENT_BYTES_MAX || self.0.len() > RECENT_MAX {
+            let Some((_, oldest)) = self.0.pop_front() else { break };
+            bytes -= oldest.len();
+        }
+    }
 }
 
 impl Tree {
@@ -154,6 +184,7 @@ impl Tree {
             asides: Vec::new(),
             bytes: 0,
             last: Mutex::new(None),
+            recent: Mutex::default(),
         };
         let nameless = Name { start: 0, bytes: 0 };
         let top = Folder {
@@ -425,6 +456,44 @@ impl Tree {
         (0..parts.len())
             .find_map(|from| self.find(within, &parts[from..].join("/")))
             .ok_or_else(|| format!("there is no file {}, nor one at an end of it", shown(declared)))
+    }
+
+    /// Reads a file of at most `limit` bytes that will be asked for once more: a small one is held until
+    /// [`content`](Tree::content) takes it, or others take its place.
+    pub fn peek(&self, id: FileId, limit: u64) -> Result<Arc<[u8]>, Unread> {
+        let content = self.content(id, limit)?;
+        self.recent().keep(id, content.clone());
+        Ok(content)
+    }
+
+    /// Reads a file of at most `limit` bytes, to be shared.
+    pub fn content(&self, id: FileId, limit: u64) -> Result<Arc<[u8]>, Unread> {
+        let bytes = self.size(id);
+        if bytes > limit {
+            return Err(Unread::TooLarge { bytes, limit });
+        }
+        if let Some(content) = self.recent().take(id) {
+            return Ok(content);
+        }
+        let size = usize::try_from(bytes).map_err(|error| Unread::Failed(error.to_string()))?;
+        let mut stream = self.stream(id)?;
+        // Made in its place: to move it there would cost as much as to read it.
+        let mut content: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+        if let Some(room) = Arc::get_mut(&mut content) {
+            let read = stream.file.read_exact(room);
+            read.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => Unread::Changed("it has another size"),
+                _ => Unread::Failed(error.to_string()),
+            })?;
+        }
+        stream.count = bytes;
+        stream.end()?;
+        Ok(content)
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        // What is here was read whole.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a file of at most `limit` bytes.

@@ -44,7 +44,7 @@ impl Reader for FlatReader {
 
     fn read(&mut self, tree: &Tree, unit: Unit) -> Result<Found, String> {
         let source = unit.source;
-        let bytes = tree.read(source, DOCUMENT_BYTES_MAX).map_err(|error| error.to_string())?;
+        let bytes = tree.peek(source, DOCUMENT_BYTES_MAX).map_err(|error| error.to_string())?;
         let document = flat::read(&bytes)?;
         read(tree, source, document, &bytes).map_err(|error| error.to_string())
     }
@@ -133,7 +133,7 @@ fn is_as_written(tree: &Tree, own: &FlatOwn, bytes: &[u8], found: &Found) -> boo
         let Content::File(file) = content else { return None };
         Some((told.path.as_deref()?, *file))
     };
-    let text = here(PagePart::Html).map(|(path, file)| (path, tree.read(file, PAGE_BYTES_MAX)));
+    let text = here(PagePart::Html).map(|(path, file)| (path, tree.peek(file, PAGE_BYTES_MAX)));
     let page = match &text {
         Some((path, Ok(content))) => Some(flat::Page { path, content }),
         Some((_, Err(_))) => return false,
@@ -165,9 +165,9 @@ fn add_page(tree: &Tree, document: &Document, stem: &str, found: &mut Found) -> 
         let names = [format!("html/{stem}.html"), format!("{stem}.html")];
         let beside = names.iter().find_map(|name| tree.find(folder, name));
         let same = beside.filter(|file| {
-            let Ok(page) = tree.read(*file, PAGE_BYTES_MAX) else { return false };
-            let plain = hashes::line_feeds(&page).unwrap_or(page);
-            plain == inline.as_bytes()
+            let Ok(page) = tree.peek(*file, PAGE_BYTES_MAX) else { return false };
+            *page == *inline.as_bytes()
+                || hashes::line_feeds(&page).is_some_and(|plain| plain == inline.as_bytes())
         });
         if let Some(file) = same {
             let path = tree.path(file);

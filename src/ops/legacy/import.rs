@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::codec::frame::Effort;
 use crate::error::{Error, Result};
 use crate::model::artifact::{Given, Staged};
 use crate::model::id::{BlobHash, Version};
@@ -25,9 +26,6 @@ use crate::store::{Repository, Ticket, copy};
 
 /// The most snapshots that wait for their commit.
 const WAITING_MAX: usize = 8_192;
-
-/// Files of a folder from which on snapshots are gathered into large transactions.
-const BULK_FILES_MIN: u64 = 256;
 
 /// How a folder is taken in.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,8 +67,7 @@ pub fn apply(
             Ok(())
         })
     };
-    // Of a few, the first are written while the last are read.
-    match options.dry_run || total < BULK_FILES_MIN {
+    match options.dry_run {
         true => work()?,
         false => repo.bulk(work)?,
     }
@@ -215,7 +212,8 @@ impl Import<'_> {
                     |file, hash| staged(self.repo, tree, file, hash, &context, &part.name);
                 draft = draft.artifact(settled.artifact(at, &mut stage)?);
             }
-            self.repo.prepare(draft.version(version.clone()))
+            // There is much of it, and `repack` makes it small when there is time.
+            self.repo.prepare_with(Effort::Quick, draft.version(version.clone()))
         };
         match finish(settled.draft(tree, self.options.zone, true)) {
             // What it says of itself may be more than user info holds, or nested deeper.

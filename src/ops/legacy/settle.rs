@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::codec::frame;
 use crate::error::{Error, Result};
 use crate::format::hashes::Sha256Stream;
-use crate::model::artifact::{ArtifactStatus, DraftArtifact};
+use crate::model::artifact::{ArtifactStatus, DraftArtifact, Given, Staged};
 use crate::model::id::BlobHash;
 use crate::model::snapshot::{Draft, Snapshot, Status};
 use crate::model::time::{Time, Zone};
@@ -87,8 +87,7 @@ pub(crate) fn settle(tree: &Tree, mut found: Found) -> Settled {
                 if tree.size(*file) <= UNCUT_BYTES_MAX as u64
                     && held + tree.size(*file) <= HELD_BYTES_MAX =>
             {
-                tree.read(*file, UNCUT_BYTES_MAX as u64)
-                    .map(|content| (Ready::Held(content.into()), None))
+                tree.content(*file, UNCUT_BYTES_MAX as u64).map(|held| (Ready::Held(held), None))
             }
             Content::File(file) => {
                 let is_sha256 = |one: &&Declared| one.algorithm == Algorithm::Sha256;
@@ -300,12 +299,15 @@ impl Settled {
     pub(crate) fn artifact(
         &self,
         at: usize,
-        stage: &mut dyn FnMut(FileId, BlobHash) -> Result<crate::model::artifact::Staged>,
+        stage: &mut dyn FnMut(FileId, BlobHash) -> Result<Staged>,
     ) -> Result<DraftArtifact> {
         let part = &self.found.parts[at];
         let (name, media_type) = (part.name.clone(), part.media_type.clone());
         let artifact = match &self.contents[at] {
-            (Ready::Held(content), ..) => DraftArtifact::stored(name, media_type, content.clone())?,
+            (Ready::Held(content), Some(hash), _) => {
+                let hashed = Staged(Given::Hashed(content.clone(), *hash));
+                DraftArtifact::staged(name, media_type, hashed)?
+            }
             (Ready::Missing(status, why), ..) => {
                 let why = Some(why.clone()).filter(|why| !why.is_empty());
                 DraftArtifact::missing(name, media_type, *status, why)?
@@ -313,7 +315,7 @@ impl Settled {
             (Ready::File(file), Some(hash), _) => {
                 DraftArtifact::staged(name, media_type, stage(*file, *hash)?)?
             }
-            (Ready::File(_), None, _) => {
+            (Ready::Held(_) | Ready::File(_), None, _) => {
                 return Err(Error::invalid("artifact", name, "its hash is not known"));
             }
         };
