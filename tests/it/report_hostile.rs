@@ -302,30 +302,40 @@ fn written(folder: &Path, name: &str, draft: Draft) -> PathBuf {
     path
 }
 
-/// Opens all, presses all, and points at all that is stored.
+/// A piece in a row of 40 px that begins where a row is pressed.
+fn row_of(piece: &str) -> String {
+    let big =
+        "display:block;width:100%;height:40px;margin:0;padding:0;font-size:24px;line-height:40px";
+    format!(
+        "<div style='{big};overflow:hidden'>{}</div>",
+        piece.replace("press this", &format!("<span style='{big}'>press this</span>"))
+    )
+}
+
+/// Opens and presses all that is ours; what is stored is shown in each of its tabs.
 fn provoke(shown: &Shown) {
     shown.look(1200, "light");
     shown.value("document.querySelectorAll('details').forEach((it) => { it.open = true })");
-    shown.value("document.querySelectorAll('button[data-copy], [role=tab], input').forEach((it) => it.click())");
+    shown
+        .value("document.querySelectorAll('button[data-copy], input').forEach((it) => it.click())");
     let tabs = shown.value("document.querySelectorAll('[role=tab]').length").as_u64().unwrap();
     for tab in 0..tabs {
         shown.value(&format!("document.querySelectorAll('[role=tab]')[{tab}].click()"));
-        let frame = "[...document.querySelectorAll('iframe')].filter((it) => it.getClientRects().length)[0]";
-        let there = shown.value(&format!("!!{frame}"));
-        if there != json!(true) {
-            continue;
-        }
-        shown.value(&format!("{frame}.scrollIntoView({{block: 'start', behavior: 'instant'}})"));
         shown.settle();
-        let place = shown.value(&format!(
-            "(({{left, top, width}}) => [left, top, width])({frame}.getBoundingClientRect())"
-        ));
-        let [left, top, width] = [0, 1, 2].map(|at| place[at].as_f64().unwrap());
-        for row in 0..10 {
-            for x in [14.0, width / 2.0] {
-                shown.click(left + x, top + 8.0 + f64::from(row) * 26.0);
-            }
-        }
+    }
+}
+
+/// Presses what stands in the stored document, a row of 40 px after the other, beginning at the top.
+fn press(shown: &Shown, rows: usize) {
+    let frame =
+        "[...document.querySelectorAll('iframe')].filter((it) => it.getClientRects().length)[0]";
+    shown.value(&format!("{frame}.scrollIntoView({{block: 'start', behavior: 'instant'}})"));
+    shown.settle();
+    let place =
+        shown.value(&format!("(({{left, top}}) => [left, top])({frame}.getBoundingClientRect())"));
+    let [left, top] = [0, 1].map(|at| place[at].as_f64().unwrap());
+    for row in 0..rows {
+        shown.click(left + 24.0, top + 18.0 + row as f64 * 40.0);
     }
     shown.settle();
 }
@@ -378,6 +388,22 @@ fn nothing_that_is_stored_runs_or_reaches_anybody() {
         assert!(title.ends_with("· Tintype"), "{title}");
         provoke(&shown);
         check(&shown, title, piece);
+        opened += 1;
+        let _ = shown.tab.close(true);
+    }
+    // What harms when it is pressed, each where it is pressed.
+    for some in
+        pieces.iter().filter(|piece| piece.contains("press this")).collect::<Vec<_>>().chunks(11)
+    {
+        let rows: String = some.iter().map(|piece| row_of(piece)).collect();
+        let html = format!("<style>body{{margin:0}}</style>{rows}");
+        let path = written(folder.path(), &format!("press-{opened}.html"), draft_of("text", &html));
+        let shown = shower.open(&path);
+        let title = shown.value("document.title");
+        provoke(&shown);
+        shown.value("[...document.querySelectorAll('[role=tab]')].filter((it) => it.textContent === 'Document').forEach((it) => it.click())");
+        press(&shown, some.len());
+        check(&shown, title.as_str().unwrap(), &html);
         opened += 1;
         let _ = shown.tab.close(true);
     }
@@ -446,6 +472,26 @@ fn unguarded_the_same_pages_run_and_reach_the_canary() {
         let _ = shown.tab.close(true);
     }
     drop(shown);
+    // What is pressed leads away where nothing holds it.
+    let links = ["/link", "/top", "/form"];
+    for wanted in links {
+        let canary = Canary::start();
+        let pieces = pieces(&canary.url());
+        let piece =
+            pieces.iter().find(|piece| piece.contains(&format!("{}{wanted}'", canary.url())));
+        let html = format!("<style>body{{margin:0}}</style>{}", row_of(piece.unwrap()));
+        let frame = html.replace('&', "&amp;").replace('"', "&quot;");
+        let path = folder.path().join("press.html");
+        std::fs::write(
+            &path,
+            format!("<!DOCTYPE html><iframe width=600 height=300 srcdoc=\"{frame}\"></iframe>"),
+        )
+        .unwrap();
+        let shown = shower.open(&path);
+        shown.look(1200, "light");
+        press(&shown, 1);
+        assert!(becomes(|| canary.asked().iter().any(|line| line.contains(wanted))), "{wanted}");
+    }
     // A connection alone is seen too, without anything asked for.
     let canary = Canary::start();
     let path = folder.path().join("preconnect.html");
