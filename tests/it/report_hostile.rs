@@ -130,6 +130,9 @@ fn pieces(url: &str) -> Vec<String> {
         format!("<iframe srcdoc=\"<img src='{url}/srcdoc'><script>{quoted}</script>\"></iframe>"),
         format!("<iframe/srcdoc=&lt;script&gt;{}&lt;/script&gt;>", quoted.replace(' ', "&#32;")),
         format!("<frameset><frame src='{url}/frameset'></frameset>"),
+        format!(
+            "<object type=text/html data = '{url}/object-frame'></object><embed type=text/html SRC\n=\n{url}/embed-frame>"
+        ),
         format!("<object data='{url}/object'></object><embed src='{url}/embed'>"),
         format!("<applet code='{url}/applet'></applet><portal src='{url}/portal'></portal>"),
         format!(
@@ -361,7 +364,9 @@ fn check(shown: &Shown, title: &str, what: &str) {
            if (metas.length !== 3) return ['a meta of its own'];
            return all(inner).filter((it) =>
              ['link', 'base'].includes(it.localName) || it.hasAttribute('srcdoc')
-             || [...it.attributes].some(({ localName, value }) => localName === 'href' && value[0] !== '#'),
+             || it.hasAttribute('attributeName')
+             || [...it.attributes].some(({ localName, value }) =>
+               ['href', 'src', 'data'].includes(localName) && value[0] !== '#' && !value.startsWith('data:')),
            ).map((it) => it.outerHTML.slice(0, 120));
          })",
     );
