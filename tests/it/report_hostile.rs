@@ -468,7 +468,7 @@ fn unguarded_the_same_pages_run_and_reach_the_canary() {
         "/preload",
     ] {
         let pieces = pieces(&url);
-        let of = format!("{url}{wanted}");
+        let of = format!("{url}{wanted}'");
         let piece = pieces.iter().find(|piece| piece.contains(&of)).unwrap();
         std::fs::write(&path, format!("<!DOCTYPE html>{piece}")).unwrap();
         let shown = shower.send_to(&path);
