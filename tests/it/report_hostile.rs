@@ -471,10 +471,10 @@ fn unguarded_the_same_pages_run_and_reach_the_canary() {
         let of = format!("{url}{wanted}'");
         let piece = pieces.iter().find(|piece| piece.contains(&of)).unwrap();
         std::fs::write(&path, format!("<!DOCTYPE html>{piece}")).unwrap();
-        let shown = shower.send_to(&path);
+        // It stays open: some have a dialog open, and a browser that closes them then may end.
+        let _open = shower.send_to(&path);
         let seen = || canary.asked().iter().any(|line| line.contains(wanted));
         assert!(becomes(seen), "{wanted}: {:?}", canary.asked());
-        let _ = shown.tab.close(true);
     }
     drop(shown);
     // What is pressed leads away where nothing holds it.
