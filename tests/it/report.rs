@@ -300,6 +300,27 @@ fn a_page_is_written_whole_where_nothing_stands_or_where_that_is_meant() {
     assert!(names.iter().all(|name| !name.file_name().to_string_lossy().ends_with(".tmp")));
 }
 
+/// Every source file below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn markup_that_is_not_escaped_is_written_in_one_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops/report");
+    let mut found = Vec::new();
+    for path in sources(&folder) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.contains("PreEscaped") {
+            assert_eq!(text.matches("PreEscaped(").count(), 2, "{}", path.display());
+            assert!(text.contains("PreEscaped(STYLE)") && text.contains("PreEscaped(SCRIPT)"));
+            found.push(path);
+        }
+    }
+    assert_eq!(found, [folder.join("shell.rs")]);
+}
+
 const NAMES: [&str; 12] = [
     "facts.json",
     "console.jsonl",

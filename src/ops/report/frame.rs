@@ -4,11 +4,14 @@
 //! window, no download, no leaving; under a policy of its own that lets nothing be loaded, beside the
 //! report's, which it inherits. What neither forbids is taken out of the text: [`disarmed`].
 //!
-//! **Invariant:** no tag that the HTML standard's tokenizer would find for `link`, `meta` and `base`,
-//! and no attribute `srcdoc` or (but for those that lead to a place in the same document) `href`, is
-//! left. A tag begins with `<` and the name, an attribute with a value has its name before `=`, and
-//! neither can be written in any other way, so this is a matter of text: nothing has to be parsed as
-//! a browser would.
+//! A policy alone is not enough: a browser may connect to where a frame is to lead before it asks the
+//! policy whether it may.
+//!
+//! **Invariant:** no tag that the HTML standard's tokenizer would find for `link`, `meta` and `base` is
+//! left, and no attribute of [`ATTRIBUTES`] but `href` to a place in the same document and what is a
+//! `data:` address. A tag begins with `<` and the name, an attribute with a value has its name before
+//! `=`, and neither can be written in any other way, so this is a matter of text: nothing has to be
+//! parsed as a browser would.
 
 use maud::{Markup, html};
 
@@ -23,8 +26,8 @@ const ESCAPED_BYTES_MAX: usize = 640 * 1024;
 /// stands one that is parsed in the same places in the same way, and means nothing any more.
 const TAGS: [&str; 3] = ["link", "meta", "base"];
 const NOTHING: &str = "basefont";
-/// Attributes that lead elsewhere, or hold a document of their own.
-const ATTRIBUTES: [&str; 2] = ["href", "srcdoc"];
+/// Attributes that lead elsewhere, hold a document of their own, or set such an attribute in time.
+const ATTRIBUTES: [&str; 5] = ["href", "srcdoc", "src", "data", "attributename"];
 const DISARMED: &str = "data-";
 
 /// What stands before the document: its policy, and how it looks without what was taken out.
@@ -83,7 +86,7 @@ fn begins_tag(text: &[u8], name: &str) -> bool {
     begins(text, name) && text.get(name.len()).is_none_or(ends)
 }
 
-/// Whether an attribute with a value stands here; for `href` one that leads out of the document.
+/// Whether an attribute with a value stands here that could lead out of the document.
 fn begins_attribute(text: &[u8], name: &str) -> bool {
     if !begins(text, name) {
         return false;
@@ -95,5 +98,10 @@ fn begins_attribute(text: &[u8], name: &str) -> bool {
         [b'"' | b'\'', inner @ ..] => inner,
         bare => bare,
     };
-    name != "href" || value.first() != Some(&b'#')
+    let is_here = match name {
+        "href" => value.first() == Some(&b'#') || begins(value, "data:"),
+        "src" => begins(value, "data:"),
+        _ => false,
+    };
+    !is_here
 }
