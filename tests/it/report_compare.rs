@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tintype::format::document::{Document, HTML_BYTES_MAX, NODES_MAX, Query as Css};
 use tintype::format::hunks::{Stretch, lines, markup, stretches};
@@ -417,6 +417,8 @@ proptest! {
 mod seen {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::Value;
 
     use super::*;
     use crate::report_shown::check;
