@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tintype::format::document::{Document, HTML_BYTES_MAX, NODES_MAX, Query as Css};
 use tintype::format::hunks::{Stretch, lines, markup, stretches};
@@ -418,6 +418,8 @@ mod seen {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use serde_json::Value;
+
     use super::*;
     use crate::report_shown::check;
     use crate::support::browsers::becomes;
@@ -737,6 +739,16 @@ fn what_is_long_is_cut_and_how_much_is_told() {
     // As much of what is new as of what is gone.
     let shown = ["ins", "del"].map(|tag| count(&page, &format!("#texts {tag}")));
     assert!(shown[0] == shown[1] && shown[0] >= 2_000, "{shown:?}");
+    // What is too long to be compared by line is named, in bytes and in lines.
+    for (before, after) in
+        [("a".repeat(9 << 20), "b".repeat(9 << 20)), ("\n".repeat(600_000), "x".into())]
+    {
+        let notes = |text: &str| [artifact("notes.txt", "text/plain", text), html(&text[..1])];
+        let page = page_of(&two(notes(&before), notes(&after)));
+        let rows = texts(&page, "#artifacts tbody tr");
+        assert!(rows[1].ends_with("too long to be compared by line here"), "{rows:?}");
+        assert_eq!(count(&page, "#texts ins"), 1);
+    }
     // One line of a megabyte.
     let long = |c: &str| artifact("notes.txt", "text/plain", c.repeat(1 << 20));
     let page = page_of(&two([long("a")], [long("b")]));

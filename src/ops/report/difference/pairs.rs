@@ -24,6 +24,10 @@ use crate::store::Repository;
 const PICTURES_MAX: usize = 16;
 const TEXTS_MAX: usize = 40;
 const DOCUMENTS_MAX: usize = 20;
+/// The largest text that is compared by line, in bytes, and the most lines of one: what is compared is
+/// held as lines, of which few bytes can make many.
+const COMPARED_BYTES_MAX: u64 = 8 << 20;
+const COMPARED_LINES_MAX: usize = 1 << 19;
 /// The most bytes of all texts that are shown.
 const TEXT_BYTES_MAX: usize = 3 << 20;
 
@@ -372,6 +376,10 @@ impl Book<'_> {
         if name == PagePart::Mhtml.artifact_name() {
             return Ok("other bytes".to_owned());
         }
+        let too_long = || Ok("another text, too long to be compared by line here".to_owned());
+        if left.bytes.max(right.bytes) > COMPARED_BYTES_MAX {
+            return too_long();
+        }
         let [before, after] = [(&self.sides.before, left), (&self.sides.after, right)]
             .map(|(subject, artifact)| subject.evidence.whole(artifact.name.as_str()));
         let (before, after) = (before?, after?);
@@ -389,6 +397,9 @@ impl Book<'_> {
             return Ok("other bytes, which are no text".to_owned());
         }
         let (old, new) = (old.text(), new.text());
+        if [&old, &new].iter().any(|text| text.lines().count() > COMPARED_LINES_MAX) {
+            return too_long();
+        }
         let is_markup = [left, right].iter().all(|one| {
             one.media_type.contains("html")
                 || one.media_type.contains("xml")
