@@ -730,7 +730,7 @@ mod pages {
         assert!(told.contains("is in 0 of "), "{told}");
         for page in ["failure", "difference", "overview"] {
             let page = String::from_utf8(shell.read(&format!("shop-{page}.html"))).unwrap();
-            assert!(page.contains("shop.example") && !page.contains("wet-plate-1851"));
+            assert!(page.contains("products .price") && !page.contains("wet-plate-1851"));
         }
         shell.run("demo --store shop.db").failed(15, "shop.db exists already");
     }

@@ -283,9 +283,7 @@ impl Stranger {
 
 /// Parts with a slash between, as a text that can be taken apart again.
 fn join(parts: &[String]) -> String {
-    let escape = |part: &String| match part.as_str() {
-        part => part.replace('%', "%25").replace('/', "%2F").replace('*', "%2A"),
-    };
+    let escape = |part: &String| part.replace('%', "%25").replace('/', "%2F").replace('*', "%2A");
     parts.iter().map(escape).collect::<Vec<_>>().join("/")
 }
 
