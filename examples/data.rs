@@ -6,7 +6,7 @@ use serde_json::json;
 use tintype::ops::compare::compare;
 use tintype::{Context, Draft, Query, Repository};
 
-fn main() -> tintype::Result<()> {
+pub(crate) fn main() -> tintype::Result<()> {
     // A store that is gone at the end. One that stays is made with Repository::init("prices.db"),
     // and opened again with Repository::open("prices.db").
     let repo = Repository::temporary()?;

@@ -16,7 +16,7 @@ const STATES: [&str; 2] = [
     "<!DOCTYPE html><title>Shop</title><p>Kettle\n<b class=amount>24.50</b>",
 ];
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let repo = Repository::temporary()?;
     let recorder = Recorder::new(&repo);
     // One browser serves all captures; each has cookies and storage of its own.

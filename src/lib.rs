@@ -15,6 +15,11 @@
 //! # Ok::<(), tintype::Error>(())
 //! ```
 //!
+//! There are three doors. [`Repository`] is a store: drafts go in, snapshots come out. [`Recorder`]
+//! makes drafts of pages, and is what a scraper tells of what it did not expect. [`ops`] has the
+//! verbs on a whole store: compare, back up, forget, verify. Each is some calls wide, and says with
+//! each what it promises, what it costs and what can go wrong.
+//!
 //! # The model
 //!
 //! - A [`Snapshot`] has a name, its [`Version`], and never changes. It was taken at a [`Time`], in a
@@ -27,6 +32,10 @@
 //!   as [one](Repository::reader).
 //! - A [`Tag`] is put on a snapshot and taken off it. A [`Query`] finds snapshots, a [`Selector`]
 //!   one of them.
+//! - An [incident](model::incident::Incident) is what a scraper met and did not expect. Those that are
+//!   alike are one [group](records::incidents::Group); few of a group are captured. The
+//!   [last good](ops::good::last_good) of a failing snapshot is the newest before it of its place that
+//!   is complete and of which nothing was told.
 //! - A [flag](FlagSet) says whether something is done, for whom and how far; [`Flags`] asks.
 //! - A snapshot goes in two steps: it is forgotten, by name or by the rules of a [`Keep`], and can be
 //!   had back; later it is purged. What carries the tag `pinned` is not forgotten.
@@ -88,6 +97,22 @@
 //! The folder `extension` is a package of its own, for `sqlite3` to load: what decodes content here, as SQL
 //! functions there. `docs/sqlite.md` tells what the file says without any of this.
 //!
+//! # Threads, processes, and what is durable
+//!
+//! A [`Repository`] is one open store, [`Send`] and [`Sync`], cheap to clone; all clones share its
+//! connections, caches and the thread that commits. Any number of processes may have the same file open.
+//! One writes at a time, the others wait up to [`Builder::busy_timeout`]; readers wait for nobody. What
+//! [`Repository::create`] returned is on the disk. What [`Repository::submit`] and a [`Recorder`] took in
+//! is when their ticket says so, or after [`Repository::flush`] and [`Recorder::flush`]. There is no
+//! `async` here: calls block, and may be called from `spawn_blocking`.
+//!
+//! # Units and shapes
+//!
+//! Sizes are bytes, and say so in their names where they could be something else; durations are
+//! [`Duration`](std::time::Duration) in arguments and milliseconds (`…_ms`) in what is told. Times are
+//! UTC with microseconds, as text in RFC 3339. Hashes are BLAKE3, 32 bytes, in hexadecimal. What is told
+//! by an operation is a plain struct that `serde` writes.
+//!
 //! # Features
 //!
 //! - `chrome`: capturing from Chromium. Most of a clean build's time is its protocol.
@@ -97,7 +122,16 @@
 //!
 //! What a caller named and is not there is an [`Error`]; where absence is normal there is an
 //! `Option`. What failed softly, such as a page that lacks a part or damage that `verify` finds, is
-//! in the result.
+//! in the result. Nothing panics on what it is given.
+//!
+//! # Where to read on
+//!
+//! - [`Draft`], [`Query`], [`Keep`]: what goes in, how it is found, how long it stays.
+//! - [`capture`]: what is taken of a page and how it is rescued; [`capture::site`] for a scraper.
+//! - [`ops::compare`], [`ops::backup`], [`ops::legacy`], [`ops::monitor`]: each with an example.
+//! - In the repository: `examples/`, a program for each kind of reader; `docs/fleet.md` for who runs many
+//!   scrapers; `docs/seeds.md` for who comes from a Python `SnapshotManager`; `migrations/README.md`
+//!   for who reads the file without this crate; `benches/README.md` for what it costs.
 
 pub mod error;
 pub mod model;
@@ -134,3 +168,8 @@ pub use store::{Builder, ContentReader, Prepared, Repository, Stats, Ticket, Tra
 #[cfg(all(doctest, feature = "chrome"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The code for who comes from the Python systems, as tests.
+#[cfg(all(doctest, feature = "chrome"))]
+#[doc = include_str!("../docs/seeds.md")]
+pub struct Seeds;

@@ -22,6 +22,9 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes that are decoded at once.
 const STEP_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Tables that Litestream keeps in each file that it replicates. They hold nothing of ours.
+const OF_OTHERS: [&str; 2] = ["_litestream_lock", "_litestream_seq"];
+
 /// What SQLite's own check says about the file; nothing where it is whole.
 pub(crate) fn file(conn: &Connection, quick: bool) -> Result<Vec<String>> {
     let doing = "checking the file";
@@ -82,7 +85,9 @@ pub(crate) fn shape(
         found(Corruption::of_store(format!("{kind} {name} is missing or was changed")));
     }
     let known = |name: &String| fresh.iter().any(|[_, known, ..]| known == name);
-    for [kind, name, ..] in here.iter().filter(|[_, name, ..]| !known(name)) {
+    let of_others = |kind: &str, name: &str| kind == "table" && OF_OTHERS.contains(&name);
+    let strange = here.iter().filter(|[kind, name, ..]| !known(name) && !of_others(kind, name));
+    for [kind, name, ..] in strange {
         found(Corruption::of_store(format!("{kind} {name} does not belong to a store")));
     }
     for (setting, value) in schema::SETTINGS {

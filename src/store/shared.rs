@@ -216,8 +216,13 @@ impl Shared {
         }))
     }
 
-    pub(crate) fn empty_log(&self) -> Result<()> {
+    /// Moves the write-ahead log into the file. Who reads from it is waited for where `patient`, else
+    /// it is done as far as that allows.
+    pub(crate) fn empty_log(&self, patient: bool) -> Result<()> {
         self.alone(|conn| {
+            if !patient {
+                sqlite::be_patient(Duration::ZERO);
+            }
             // It is not cut off: where the disk is full, others would take the room.
             let emptied = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
             emptied.doing("moving the log into the file")

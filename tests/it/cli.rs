@@ -724,6 +724,14 @@ mod pages {
         assert!(!shell.path("tintype.db").exists());
         shell.done("verify --read-data --store shop.db");
         assert_eq!(shell.json("stats --store shop.db")[0]["snapshots"], 9);
+        // What failed was told nine times and captured once.
+        let groups = shell.json("incident list --store shop.db");
+        assert_eq!((&groups[0]["count"], &groups[0]["captured"]), (&json!(9), &json!(1)));
+        assert!(told.contains("is in 0 of "), "{told}");
+        for page in ["failure", "difference", "overview"] {
+            let page = String::from_utf8(shell.read(&format!("shop-{page}.html"))).unwrap();
+            assert!(page.contains("shop.example") && !page.contains("wet-plate-1851"));
+        }
         shell.run("demo --store shop.db").failed(15, "shop.db exists already");
     }
 }

@@ -55,6 +55,7 @@ mod crash;
 mod diff;
 mod doctor;
 mod entries;
+mod examples;
 mod exchange;
 mod extension;
 mod faults;
@@ -121,6 +122,7 @@ mod sql;
 #[cfg(feature = "cli")]
 mod sqlite_page;
 mod store;
+mod stranger;
 #[cfg(all(unix, feature = "cli"))]
 mod stream;
 mod support;

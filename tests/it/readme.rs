@@ -156,6 +156,135 @@ fn the_readme_shows_what_is_printed() {
 }
 
 #[test]
+fn many_scrapers_are_run_as_the_page_shows() {
+    check("docs/fleet.md", include_str!("../../docs/fleet.md"), &Shell::empty(), 25, settled);
+}
+
+#[test]
+fn an_old_folder_is_taken_in_as_the_page_shows() {
+    check("docs/seeds.md", include_str!("../../docs/seeds.md"), &Shell::empty(), 8, settled);
+}
+
+/// Each documented call of the two Python systems, without what only their own code calls.
+const CALLS: &[&str] = &[
+    // Versions of data
+    "create_snapshot_manager",
+    "SnapshotManager",
+    "SnapshotMetadata",
+    "to_dict",
+    "from_dict",
+    "update_integrity_info",
+    "_initialize_storage",
+    "_load_registry",
+    "_save_registry",
+    "create_snapshot",
+    "_save_data_to_file",
+    "_load_data_from_file",
+    "get_snapshot",
+    "get_latest_snapshot",
+    "get_snapshot_by_tag",
+    "list_snapshots",
+    "list_versions",
+    "list_tags",
+    "tag_snapshot",
+    "untag_snapshot",
+    "delete_snapshot",
+    "_enforce_snapshot_limit",
+    "create_delta_snapshot",
+    "get_delta_snapshot",
+    "compare_snapshots",
+    "export_snapshot",
+    "import_snapshot",
+    "cleanup",
+    "clear_all",
+    "__del__",
+    "SnapshotError",
+    "VersioningError",
+    "SnapshotNotFoundError",
+    // Pages
+    "capture_snapshot",
+    "get_snapshots_by_context",
+    "get_performance_metrics",
+    "SnapshotContext",
+    "SnapshotConfig",
+    "SnapshotBundle",
+    "SiteSnapshotManager",
+    "capture_scraping_snapshot",
+    "capture_failure_snapshot",
+    "handle_selector_failure",
+    "ScraperSnapshotMixin",
+    "initialize_snapshots",
+    "capture_page_snapshot",
+    "handle_failure",
+    "SnapshotConfigPresets",
+    "get_production_config",
+    "get_debug_config",
+    "get_testing_config",
+    "get_config_for_environment",
+    "CaptureEnvironment",
+    "EventDrivenSnapshotManager",
+    "handle_event",
+    "register_trigger",
+    "SnapshotTriggerType",
+    "handle_retry_exhaustion",
+    "handle_timeout",
+    "handle_extraction_mismatch",
+    "SnapshotMigrator",
+    "scan_existing_snapshots",
+    "migrate_snapshots",
+    "MigrationValidator",
+    "validate_migration",
+    "FeatureFlagManager",
+    "is_feature_enabled",
+    "enable_feature",
+    "set_rollout_stage",
+    "set_site_rollout",
+    "is_context_aware_snapshots_enabled",
+    "is_dual_capture_enabled",
+    "is_async_performance_enabled",
+    "is_event_driven_enabled",
+    "is_legacy_compatibility_enabled",
+    "SnapshotSystemMonitor",
+    "start_monitoring",
+    "stop_monitoring",
+    "get_monitoring_status",
+    "AlertManager",
+    "create_alert",
+    "get_active_alerts",
+    "RollbackManager",
+    "create_backup",
+    "rollback_to_backup",
+    "rollback_feature_flags",
+    "EmergencyRollback",
+    "emergency_disable_all_features",
+    "emergency_restore_legacy_system",
+    "BrowserSnapshotIntegration",
+    "capture_snapshot_on_selector_failure",
+    "LegacySnapshotManager",
+    "CompatibilityLayer",
+    "create_context_from_legacy_params",
+    "BundleCorruptionError",
+    "ArtifactCaptureError",
+    "DirectoryManager",
+    "create_bundle_directory",
+    "get_bundle_path",
+    "PerformanceMonitor",
+    "get_performance_summary",
+    "SnapshotMode",
+    "AlertSeverity",
+    "AlertType",
+];
+
+#[test]
+fn each_call_of_the_python_systems_is_told_of() {
+    let page = include_str!("../../docs/seeds.md");
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: std::collections::BTreeSet<&str> = page.split(|c| !is_word(c)).collect();
+    let lost: Vec<_> = CALLS.iter().filter(|call| !words.contains(*call)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
 fn a_version_comes_out_of_the_file_without_tintype() {
     let shell = Shell::new();
     let page = |version: usize| -> String {
@@ -185,6 +314,64 @@ fn a_version_comes_out_of_the_file_without_tintype() {
     assert_eq!(String::from_utf8(shell.read("content-2")).unwrap(), page(3));
     // Each step below is a version as well.
     assert_eq!(shell.read("content-0"), shell.read("first"));
+}
+
+/// The anchor that a heading has where pages are shown: in lower case, without marks, `-` for spaces.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of a page that are no code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    })
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> =
+        ["README.md", "CHANGELOG.md", "benches/README.md", "migrations/README.md"]
+            .map(|page| root.join(page))
+            .into();
+    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        pages.extend(path.extension().is_some_and(|end| end == "md").then_some(path));
+    }
+    let mut links = 0;
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for line in prose(&text) {
+            for rest in line.split("](").skip(1) {
+                let link = rest.split(')').next().unwrap();
+                if link.starts_with("http") {
+                    continue;
+                }
+                let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+                let target =
+                    if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+                assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+                if !heading.is_empty() {
+                    let there = std::fs::read_to_string(&target).unwrap();
+                    let mut headings = prose(&there).filter(|line| line.starts_with('#'));
+                    assert!(
+                        headings.any(|line| anchor(line) == heading),
+                        "{}: {link} is no heading of it",
+                        page.display()
+                    );
+                }
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 20, "{links} links were found");
+    assert_eq!(anchor("## With `sqlite3` alone, 2nd"), "with-sqlite3-alone-2nd");
 }
 
 #[test]

@@ -435,7 +435,14 @@ mod seen {
             let folder = TempDir::new().unwrap();
             let path = folder.path().join("page.html");
             std::fs::write(&path, html).unwrap();
-            Viewer { shown: Shower::start().open(&path), _folder: folder }
+            let shown = Shower::start().send_to(&path);
+            let is_there = || {
+                let state = shown.tab.evaluate("location.protocol + document.readyState", false);
+                // While it is gone to, there may be nobody to answer.
+                state.is_ok_and(|state| state.value == Some("file:complete".into()))
+            };
+            assert!(becomes(is_there), "the page does not load");
+            Viewer { shown, _folder: folder }
         }
 
         fn ask(&self, expression: &str) -> Value {
@@ -502,7 +509,7 @@ mod seen {
                     artifact("notes.txt", "text/plain", format!("{}{n}", "long".repeat(200))),
                     console(
                         &[
-                            ("error", &format!("no price {n}")),
+                            ("error", format!("no price {n}").as_str()),
                             ("warning", "slow"),
                             ("log", "y".repeat(200).as_str()),
                         ][n..],

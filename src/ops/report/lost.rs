@@ -10,6 +10,7 @@ use super::text::{block, code, count, line, moment, number, size};
 use crate::error::{Error, Result};
 use crate::format::document::{Document, ELEMENT_BYTES_MAX, Element, Found, Query};
 use crate::model::config::PagePart;
+use crate::model::id::Version;
 use crate::ops::last_match::{LastMatch, Match, last_match};
 use crate::store::Repository;
 
@@ -18,6 +19,8 @@ const SIMILAR_MAX: usize = 5;
 
 /// What is known of a selector that failed.
 pub(super) struct Lost {
+    /// The snapshot in which it failed.
+    version: Version,
     selector: String,
     /// How far the browser came with it: each beginning of it, and how many elements that found.
     steps: Vec<(String, u64)>,
@@ -56,7 +59,8 @@ pub(super) fn of(repo: &Repository, subject: &Subject<'_>) -> Result<Option<Lost
     };
     let element = last.as_ref().ok().and_then(|told| told.found.as_ref()?.element.as_ref());
     let now = now(subject, &selector, element)?;
-    Ok(Some(Lost { steps: steps(subject), selector, last, now }))
+    let version = subject.snapshot().version.clone();
+    Ok(Some(Lost { version, steps: steps(subject), selector, last, now }))
 }
 
 /// The selector that found nothing: that of the incident, or that of the capture.
@@ -137,7 +141,7 @@ pub(super) fn body(lost: &Lost) -> Markup {
         @if lost.steps.len() > 1 { (way(&lost.steps)) }
         h3 { "Where it matched last" }
         @match &lost.last {
-            Ok(told) => (matched(told)),
+            Ok(told) => (matched(told, &lost.version)),
             Err(why) => p { "That can't be told: " (line(why)) "." },
         }
         h3 { "What stands there now" }
@@ -178,7 +182,7 @@ fn way(steps: &[(String, u64)]) -> Markup {
     table("How far the browser came with it", &columns, steps.iter().map(row))
 }
 
-fn matched(told: &LastMatch) -> Markup {
+fn matched(told: &LastMatch, version: &Version) -> Markup {
     let asked = html! {
         (count(told.looked_at as u64, "snapshot")) " before this one "
         @if told.looked_at == 1 { "was" } @else { "were" } " looked at"
@@ -191,13 +195,13 @@ fn matched(told: &LastMatch) -> Markup {
         None => html! { p { "It matched in none: " (asked) } },
         Some(found) => html! {
             p { "In " (code(found.version.as_str())) ", taken " (moment(found.created_at)) " UTC. " (asked) }
-            (matching(found))
+            (matching(found, version))
         },
     }
 }
 
-fn matching(found: &Match) -> Markup {
-    let version = found.version.as_str();
+fn matching(found: &Match, version: &Version) -> Markup {
+    let then = found.version.as_str();
     html! {
         (facts([
             ("Elements", html! { (number(found.count)) }),
@@ -210,14 +214,17 @@ fn matching(found: &Match) -> Markup {
             Some(first) => (element("The element that it found", first)),
             None => p.soft { "Its element can't be told from the stored page." },
         }
-        p { "The page then: " (command(&["tintype", "get", version, "--artifact", PagePart::Html.artifact_name()])) }
+        p {
+            "What differs: "
+            (command(&["tintype", "report", then, version.as_str(), "-o", "difference.html"]))
+        }
     }
 }
 
 /// An element: its path, and its HTML.
 fn element(label: &str, element: &Element) -> Markup {
     html! {
-        (facts([("Path", code(&element.path))]))
+        p { span.soft { "Path " } (code(&element.path)) }
         (block(label, &element.html))
         @if element.html_bytes > element.html.len() {
             p.cut { "Shown are the first " (size(ELEMENT_BYTES_MAX as u64)) " of " (size(element.html_bytes as u64)) "." }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tintype::capture::chrome::ChromePage;
@@ -25,7 +26,12 @@ pub struct Shown {
 
 impl Shower {
     pub fn start() -> Self {
-        let options = LaunchOptions::default_builder().sandbox(false).port(Some(0)).build();
+        let options = LaunchOptions::default_builder()
+            .sandbox(false)
+            .port(Some(0))
+            // A machine with much else to do is slow to ask again.
+            .idle_browser_timeout(Duration::from_secs(600))
+            .build();
         match Browser::new(options.unwrap()) {
             Ok(browser) => Shower(browser),
             Err(why) => panic!("these tests need Chromium, which `make test` installs: {why}"),

@@ -1,24 +1,30 @@
 //! `demo`: the five-minute tour. A small shop on loopback changes and at last breaks; it is
-//! captured each time, with the data that a scraper would make of it beside.
+//! captured each time, with the data that a scraper would make of it beside. The break is an incident:
+//! told, counted and captured as a scraper's would be.
 
 mod site;
+mod tell;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tintype::capture::Outcome;
 use tintype::capture::chrome::{Browser, BrowserOptions};
+use tintype::capture::trigger::Trigger;
 use tintype::model::config::FACTS;
+use tintype::model::incident::{Incident, budget::Rate};
 use tintype::model::time::Stopwatch;
-use tintype::ops::compare;
-use tintype::ops::verify::{self, Depth};
 use tintype::{
-    CaptureConfig, CaptureMode, Context, Draft, Error, Recorder, Repository, Snapshot, Version,
+    BlobHash, CaptureConfig, CaptureMode, Clock, Context, Draft, Error, Recorder, Repository,
+    SystemClock, Version,
 };
 
 use crate::args::{Demo, Global};
 use crate::capture::closed_by_signal;
-use crate::diff;
 use crate::out::{BOLD, Done, Failure, GREEN, Out, RED, Run, plain, size, table};
 use site::{SELECTOR, Site, Stage};
 
@@ -33,10 +39,46 @@ const VISITS: [(Stage, &str); 5] = [
     (Stage::Broken, "the API fails, the list is gone"),
 ];
 
+/// Where the page is, and what was made of it.
+const PAGE: &str = "shop.example/products/list/tour/read_prices";
+const DATA: &str = "shop.example/products/data/tour/read_prices";
+
+/// What is between two visits, as it is told; nobody waits for it.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often the failure is told once more, by a scraper that goes on to other pages of the shop.
+const MORE: u64 = 8;
+
 /// The snapshots of one visit.
 struct Visit {
     page: Version,
     data: Option<Version>,
+}
+
+/// A selector that fails is captured with all that a visit takes, so that both can be compared.
+struct WholePage;
+
+impl Trigger for WholePage {
+    fn name(&self) -> &str {
+        "selector_failure"
+    }
+
+    fn matches(&self, incident: &Incident) -> bool {
+        incident.cause.kind() == self.name() && incident.happened()
+    }
+
+    fn rate(&self) -> Rate {
+        Rate::ONE
+    }
+
+    fn config(&self, _: &Incident) -> CaptureConfig {
+        config().unwrap_or_default()
+    }
+}
+
+/// The page, and what the scraper looks for in it.
+fn config() -> tintype::Result<CaptureConfig> {
+    CaptureConfig::new(CaptureMode::Both, Some(SELECTOR))
 }
 
 pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
@@ -45,34 +87,60 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
     }
     let store = choose_store(global)?;
     let _working = out.stop.working();
-    let options = BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
+    let options =
+        BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
     let (browser, hooked) = closed_by_signal(|| Browser::launch(options), &out.stop)?;
     let shop = Site::start().map_err(|source| Error::io("the demo's shop", source))?;
     let repo = Repository::init(&store)?;
     head(out, "A shop that changes, and breaks")?;
     out.line(format!("store    {}", store.display()))?;
     out.line(format!("shop     {}", shop.url()))?;
+    let recorder = Recorder::new(&repo);
+    recorder.register_trigger(WholePage)?;
+    let mut scraper = Scraper { recorder, browser, known: HashSet::new() };
     let mut visits = Vec::new();
     for (number, (stage, what)) in (1..).zip(VISITS) {
         shop.set(stage);
         out.line("")?;
         head(out, &format!("Visit {number}: {what}"))?;
-        visits.push(visit(&repo, &browser, &shop, number, out)?);
+        visits.push(scraper.visit(&shop, number, out)?);
     }
-    drop((hooked, browser));
-    out.line("")?;
-    compare_ends(&repo, &visits, out)?;
-    out.line("")?;
-    cost(&repo, &store, out)?;
+    drop((hooked, scraper));
+    let told: [&dyn Fn() -> Result<(), Failure>; 7] = [
+        &|| tell::incident(&repo, out),
+        &|| tell::ends(&repo, &visits, out),
+        &|| tell::secrets(&repo, out),
+        &|| tell::flags(&repo, out),
+        &|| tell::cost(&repo, &store, out),
+        &|| tell::pages(&repo, &store, &visits, out),
+        &|| tell::next(&store, out),
+    ];
+    for tell in told {
+        out.line("")?;
+        tell()?;
+    }
     repo.close()?;
-    out.line("")?;
-    next(&store, out)?;
     Ok(Done::Ok)
 }
 
-/// The store that is named, or one of the demo's own, made anew each time.
+/// The pages that are left beside the store: of the failure, of what differs, of all visits.
+const PAGES: [&str; 3] = ["failure", "difference", "overview"];
+
+/// Where a page is written.
+fn page_of(store: &Path, page: &str) -> PathBuf {
+    let stem = store.file_stem().unwrap_or_default().to_string_lossy();
+    store.with_file_name(format!("{stem}-{page}.html"))
+}
+
+/// The store that is named, or one of the demo's own, made anew each time, and its pages with it.
 fn choose_store(global: &Global) -> Result<PathBuf, Failure> {
     if let Some(named) = &global.store {
+        let pages = PAGES.map(|page| page_of(named, page));
+        for path in [named].into_iter().chain(&pages) {
+            if fs::exists(path).map_err(|source| Error::io(path, source))? {
+                return Err(Error::StoreExists { path: path.clone() }.into());
+            }
+        }
         return Ok(named.clone());
     }
     let store = PathBuf::from(STORE);
@@ -96,83 +164,91 @@ fn head(out: &Out, text: &str) -> Result<(), Failure> {
     out.line(out.paint(BOLD, text))
 }
 
-/// Visits the shop as a scraper does: looks at the page, takes its data, keeps both.
-fn visit(
-    repo: &Repository,
-    browser: &Browser,
-    shop: &Site,
-    number: u32,
-    out: &Out,
-) -> Result<Visit, Failure> {
-    let watch = Stopwatch::start();
-    let context: Context = "shop.example/products/list".parse()?;
-    let mut page = browser.open(shop.url())?;
-    let draft = Draft::new().context(context);
-    // The page, and what the scraper looks for in it.
-    let config = CaptureConfig::new(CaptureMode::Both, Some(SELECTOR))?;
-    let draft = Recorder::new(repo).draft(&mut page, draft, &config)?;
-    out.stop.check();
-    let ledger = ledger(&draft);
-    let products = products(&draft);
-    let draft = match &products {
-        Some(_) => draft.tag("good")?,
-        None => draft.tag("broken")?.describe(format!("{SELECTOR} matches nothing")),
-    };
-    let page = repo.store(draft.info("visit", number))?;
-    let took = watch.elapsed().as_millis();
-    let data = match &products {
-        Some(products) => {
-            let context = "shop.example/products/data".parse()?;
-            let draft = Draft::json(products)?.context(context).info("visit", number);
-            Some(repo.store(draft)?)
-        }
-        None => None,
-    };
-    match &products {
-        Some(products) => out.line(format!(
+/// A scraper of the shop.
+struct Scraper {
+    recorder: Recorder,
+    browser: Arc<Browser>,
+    /// Content that is in the store already.
+    known: HashSet<BlobHash>,
+}
+
+impl Scraper {
+    /// Visits the shop, as it would each day: looks at the page, takes its data, keeps both. Where there
+    /// is no data, tells that its selector failed, which captures the page.
+    fn visit(&mut self, shop: &Site, number: u32, out: &Out) -> Result<Visit, Failure> {
+        let repo = self.recorder.repository().clone();
+        let watch = Stopwatch::start();
+        let context: Context = PAGE.parse()?;
+        let mut page = self.browser.open(shop.url())?;
+        let days_ago = (VISITS.len() as u32).saturating_sub(number);
+        let taken_at = SystemClock.now().minus(DAY * days_ago);
+        let draft = Draft::new().context(context.clone()).at(taken_at).info("visit", number);
+        let draft = self.recorder.draft(&mut page, draft, &config()?)?;
+        out.stop.check();
+        let Some(products) = products(&draft) else {
+            let watch = Stopwatch::start();
+            let incident = Incident::selector_failure(context, SELECTOR).at_url(shop.url());
+            let outcome = self.recorder.handle(&mut page, &incident.with("visit", number))?;
+            let (Outcome::Captured(version) | Outcome::Failed(version)) = outcome else {
+                return Err(Failure::Usage(format!("the failure is {}", outcome.as_str())));
+            };
+            let took = watch.elapsed().as_millis();
+            repo.tag(&version, &"broken".parse()?)?;
+            out.line(format!(
+                "{} {SELECTOR} matches nothing; the evidence was captured in {took} ms",
+                out.paint(RED, "failed")
+            ))?;
+            self.artifacts(&[&version], out)?;
+            nearest(&repo, &version, out)?;
+            for _ in 0..MORE {
+                let incident = Incident::selector_failure(PAGE.parse()?, SELECTOR);
+                self.recorder.count_incident(&incident.at_url(shop.url()))?;
+            }
+            self.recorder.flush()?;
+            return Ok(Visit { page: version, data: None });
+        };
+        let stored = self.recorder.store(draft.tag("good")?, watch)?;
+        let off = || Failure::Usage("captures are switched off".to_owned());
+        let page = stored.ok_or_else(off)?.version;
+        let took = watch.elapsed().as_millis();
+        let draft = Draft::json(&products)?.context(DATA.parse()?).at(taken_at);
+        let data = repo.create(draft.info("visit", number))?;
+        out.line(format!(
             "{} {} prices by {SELECTOR}, captured in {took} ms",
             out.paint(GREEN, "scraped"),
             products.as_array().map_or(0, Vec::len)
-        ))?,
-        None => out.line(format!(
-            "{} {SELECTOR} matches nothing; the evidence was captured in {took} ms",
-            out.paint(RED, "failed")
-        ))?,
+        ))?;
+        self.artifacts(&[&page, &data], out)?;
+        Ok(Visit { page, data: Some(data) })
     }
-    let mut rows = vec![["ARTIFACT", "SIZE", "KEPT", "HOW"].map(str::to_owned).to_vec()];
-    let mut kept = page.artifacts.clone();
-    kept.extend(data.iter().flat_map(|data| data.artifacts.clone()));
-    rows.extend(kept.iter().map(|kept| {
-        let how = match (kept.deduplicated, kept.base) {
-            (true, _) => "was here already".to_owned(),
-            (false, Some(base)) => format!("delta on {}", base.short()),
-            (false, None) => "whole".to_owned(),
-        };
-        let new = if kept.deduplicated { 0 } else { kept.stored };
-        vec![kept.name.to_string(), size(kept.bytes), size(new), how]
-    }));
-    table(&rows).iter().try_for_each(|line| out.line(format!("  {line}")))?;
-    if products.is_none() {
-        nearest(&ledger, out)?;
+
+    /// Tells what snapshots hold, and what keeping it costs.
+    fn artifacts(&mut self, versions: &[&Version], out: &Out) -> Result<(), Failure> {
+        let mut rows = vec![["ARTIFACT", "SIZE", "KEPT", "HOW"].map(str::to_owned).to_vec()];
+        for version in versions {
+            for kept in self.recorder.repository().get(version)?.artifacts {
+                let Some(hash) = kept.hash else { continue };
+                let is_new = self.known.insert(hash);
+                let how = match kept.base {
+                    _ if !is_new => "was here already".to_owned(),
+                    Some(base) => format!("delta on {}", base.short()),
+                    None => "whole".to_owned(),
+                };
+                let stored = if is_new { kept.stored } else { 0 };
+                rows.push(vec![kept.name.to_string(), size(kept.bytes), size(stored), how]);
+            }
+        }
+        table(&rows).iter().try_for_each(|line| out.line(format!("  {line}")))
     }
-    Ok(Visit { page: page.version, data: data.map(|data| data.version) })
 }
 
-/// What became of each artifact, as the facts of a capture tell it.
-fn ledger(draft: &Draft) -> Vec<Value> {
-    let facts = draft.artifacts().iter().find(|part| part.name().as_str() == FACTS);
-    let facts = facts.and_then(|facts| serde_json::from_slice::<Value>(facts.content()?).ok());
-    facts
-        .and_then(|mut facts| facts["ledger"].as_array_mut().map(std::mem::take))
-        .unwrap_or_default()
-}
-
-/// How far the selector still leads into the page, where it finds nothing any more.
-fn nearest(ledger: &[Value], out: &Out) -> Result<(), Failure> {
-    let element = ledger.iter().find(|line| line["name"] == "element.html");
-    let path =
-        element.and_then(|line| line["detail"]["path"].as_array()).map_or(&[][..], Vec::as_slice);
-    for step in path {
+/// How far the selector still leads into the page, where it finds nothing any more, as the ledger of
+/// the capture tells.
+fn nearest(repo: &Repository, version: &Version, out: &Out) -> Result<(), Failure> {
+    let facts: Value = serde_json::from_slice(&repo.content(version, FACTS)?).unwrap_or_default();
+    let ledger = facts["ledger"].as_array().into_iter().flatten();
+    let path = ledger.filter(|line| line["name"] == "element.html");
+    for step in path.filter_map(|line| line["detail"]["path"].as_array()).flatten() {
         let selector = step["selector"].as_str().unwrap_or_default();
         out.line(format!("  {} finds {}", plain(selector), step["matched"]))?;
     }
@@ -196,101 +272,4 @@ fn products(draft: &Draft) -> Option<Value> {
         .collect();
     Some(Value::from(products))
         .filter(|products| products.as_array().is_some_and(|all| !all.is_empty()))
-}
-
-/// The difference between the last good visit and the broken one, and between its data.
-fn compare_ends(repo: &Repository, visits: &[Visit], out: &Out) -> Result<(), Failure> {
-    let data: Vec<&Version> = visits.iter().filter_map(|visit| visit.data.as_ref()).collect();
-    if let [.., before, after, _] = data.as_slice() {
-        head(out, "What changed in the data on visit 3")?;
-        diff::text(&compare::compare(repo, before, after, None)?, out)?;
-        out.line("")?;
-    }
-    let [.., good, broken] = visits else { return Ok(()) };
-    head(out, "The last good visit against the broken one")?;
-    for name in ["page.html", "console.jsonl", "full.png"] {
-        let name = name.parse()?;
-        let compared = compare::compare(repo, &good.page, &broken.page, Some(&name))?;
-        let lines = shown(&compared);
-        lines.iter().try_for_each(|line| out.line(line))?;
-    }
-    let failing = repo.get(&broken.page)?;
-    let console = repo.content(&broken.page, "console.jsonl").unwrap_or_default();
-    for line in String::from_utf8_lossy(&console).lines().filter(|line| is_error(line)) {
-        let text = serde_json::from_str::<Value>(line).unwrap_or_default();
-        let text =
-            text["text"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-        out.line(out.paint(RED, &format!("  the page said: {}", plain(&text))))?;
-    }
-    out.line(format!("  the snapshot is {}, tagged {}", failing.status.as_str(), tags(&failing)))
-}
-
-fn is_error(line: &str) -> bool {
-    line.contains("\"error\"")
-}
-
-fn tags(snapshot: &Snapshot) -> String {
-    let tags: Vec<_> = snapshot.tags.iter().map(|tag| tag.as_str()).collect();
-    tags.join(", ")
-}
-
-fn shown(compared: &compare::Compared) -> Vec<String> {
-    let pair = |pair: &compare::Pair| {
-        let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "nothing".to_owned(), size);
-        format!(
-            "  {}: {} → {}{}",
-            pair.name,
-            bytes(pair.before_bytes),
-            bytes(pair.after_bytes),
-            diff::count(pair)
-        )
-    };
-    compared.artifacts.iter().map(pair).collect()
-}
-
-fn cost(repo: &Repository, store: &Path, out: &Out) -> Result<(), Failure> {
-    head(out, "What it cost")?;
-    let stats = repo.stats()?;
-    out.line(format!(
-        "  {} snapshots with {} artifacts of {}; {} of it distinct, kept in {}",
-        stats.snapshots,
-        stats.artifacts,
-        size(stats.bytes),
-        size(stats.unique_bytes),
-        size(stats.stored)
-    ))?;
-    out.line(format!("  one file of {}: {}", size(stats.file_bytes), store.display()))?;
-    let report = verify::verify(repo, Depth::Data, &mut |_| {})?;
-    let verdict = match report.ok {
-        true => out.paint(GREEN, "every byte is proved intact"),
-        false => out.paint(RED, &format!("{} problems found", report.problems.len())),
-    };
-    out.line(format!("  {verdict}: {} contents decoded and hashed", report.blobs))
-}
-
-fn next(store: &Path, out: &Out) -> Result<(), Failure> {
-    head(out, "Try next")?;
-    let store = store.display();
-    let tintype = std::env::args().next().unwrap_or_else(|| "tintype".to_owned());
-    for (command, what) in [
-        (format!("{tintype} --store {store} list --context 'shop.example/*'"), "what there is"),
-        (format!("{tintype} --store {store} show latest:broken"), "all about the failure"),
-        (
-            format!(
-                "{tintype} --store {store} diff latest:good latest:broken --artifact page.html"
-            ),
-            "what changed on the page",
-        ),
-        (
-            format!(
-                "{tintype} --store {store} get latest:broken --artifact full.png -o broken.png"
-            ),
-            "the picture of it",
-        ),
-        (format!("sqlite3 {store} 'select * from v_snapshot limit 5'"), "without tintype"),
-    ] {
-        out.line(format!("  {command}"))?;
-        out.line(format!("      {what}"))?;
-    }
-    Ok(())
 }

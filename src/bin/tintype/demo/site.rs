@@ -15,6 +15,9 @@ use tiny_http::{Header, Response, Server};
 /// What a scraper of this shop selects: one price a product.
 pub const SELECTOR: &str = "#products .price";
 
+/// What nobody should keep: the key with which the shop's page asks its API.
+pub const SECRET: &str = "wet-plate-1851-collodion";
+
 /// How the shop is at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -246,6 +249,7 @@ pub fn page(stage: Stage) -> String {
         list + "</ul>"
     };
     let script = if stage == Stage::Broken { SCRIPT_BROKEN } else { SCRIPT };
+    let script = script.replace("KEY", SECRET);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -392,7 +396,7 @@ footer{grid-column:2;padding:18px 44px;color:#7f8896;font-size:13px;border-top:1
 const SCRIPT: &str = "
 const shown = document.querySelectorAll('#products .price').length;
 console.log('shop: page with ' + shown + ' products');
-fetch('/api/products.json').then(answer => answer.json()).then(shop => {
+fetch('/api/products.json', {headers: {Authorization: 'Bearer KEY'}}).then(answer => answer.json()).then(shop => {
   document.querySelector('#count').textContent = shop.count + ' articles';
   const low = shop.products.filter(product => product.stock <= 3);
   console.info('shop: stock loaded, ' + shop.count + ' articles');
@@ -404,7 +408,7 @@ fetch('/api/products.json').then(answer => answer.json()).then(shop => {
 const SCRIPT_BROKEN: &str = "
 const shown = document.querySelectorAll('#products .price').length;
 console.log('shop: page with ' + shown + ' products');
-fetch('/api/products.json').then(answer => {
+fetch('/api/products.json', {headers: {Authorization: 'Bearer KEY'}}).then(answer => {
   console.error('shop: the catalogue answered ' + answer.status);
   document.querySelector('#count').textContent = 'catalogue closed';
 });

@@ -11,7 +11,7 @@ mod trouble;
 
 use maud::{Markup, html};
 
-use self::tally::{FAILURES_MAX, Place, SNAPSHOTS_MAX, Tally};
+use self::tally::{Place, SNAPSHOTS_MAX, Tally};
 use super::parts::{Column, Row, Tone, badge, command, notice, table};
 use super::shell::{Document, Section};
 use super::text::{code, count, line, millis, moment, number, plain, size};
@@ -228,9 +228,4 @@ fn name(place: &Place) -> Markup {
         (line(&place.site))
         @if place.module != LEFT_OUT { " / " (line(&place.module)) }
     }
-}
-
-/// The limit of the list of failures, for its caption.
-fn failures_max() -> u64 {
-    FAILURES_MAX as u64
 }

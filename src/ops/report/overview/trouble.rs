@@ -4,8 +4,7 @@ use maud::{Markup, html};
 
 use super::super::parts::{Column, Row, Tone, badge, command, notice, table};
 use super::super::text::{code, count, line, moment, number};
-use super::failures_max;
-use super::tally::{Failure, Tally};
+use super::tally::{FAILURES_MAX, Failure, Tally};
 use crate::error::Corruption;
 use crate::model::alert::{Alert, AlertState, Severity};
 use crate::ops::monitor::Window;
@@ -44,9 +43,9 @@ pub(super) fn failures(tally: &Tally, window: &Window) -> Markup {
             (notice(Tone::Good, html! { p { "None failed, and none was taken of an incident." } }))
         } @else {
             (table("The newest failures and incidents", &columns, tally.failures.iter().map(row)))
-            @if all > failures_max() {
+            @if all > FAILURES_MAX as u64 {
                 p.cut {
-                    "Shown are the newest " (failures_max()) " of " (number(all)) ". Others: "
+                    "Shown are the newest " (FAILURES_MAX) " of " (number(all)) ". Others: "
                     (command(&["tintype", "list", "--context", &window.contexts.to_string(), "--status", "failed"]))
                     " and "
                     (command(&["tintype", "list", "--context", &window.contexts.to_string(), "--tag", "incident"]))
