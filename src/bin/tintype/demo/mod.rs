@@ -87,8 +87,7 @@ pub fn demo(global: &Global, args: &Demo, out: &Out) -> Run {
     }
     let store = choose_store(global)?;
     let _working = out.stop.working();
-    let options =
-        BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
+    let options = BrowserOptions { executable: args.browser.clone(), ..BrowserOptions::default() };
     let (browser, hooked) = closed_by_signal(|| Browser::launch(options), &out.stop)?;
     let shop = Site::start().map_err(|source| Error::io("the demo's shop", source))?;
     let repo = Repository::init(&store)?;
