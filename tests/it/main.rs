@@ -53,6 +53,7 @@ mod concurrency;
 #[cfg(all(unix, feature = "cli"))]
 mod crash;
 mod diff;
+mod doctor;
 mod entries;
 mod examples;
 mod exchange;

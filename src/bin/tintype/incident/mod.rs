@@ -27,15 +27,16 @@ pub fn incident(repo: &Repository, args: Args, out: &Out) -> Run {
 
 fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
     let fields: Map<_, _> = args.set.iter().cloned().collect();
-    let mut incident = Incident::from_fields(kind, args.context.clone(), fields)?;
+    let incident = Incident::from_fields(kind, args.context.clone(), fields)?;
     let recorder = Recorder::new(repo);
     if let Cause::Custom { kind } = &incident.cause {
         recorder.register_trigger(ByHand { kind: kind.clone() })?;
     }
     #[cfg(feature = "chrome")]
-    if let Some(url) = &args.url {
-        incident = incident.at_url(url);
-    }
+    let incident = match &args.url {
+        Some(url) => incident.at_url(url),
+        None => incident,
+    };
     let group = recorder.incident_group(&incident)?;
     let _working = out.stop.working();
     let outcome = handle(&recorder, &incident, args, out)?;
