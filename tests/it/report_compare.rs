@@ -5,8 +5,6 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
-#[cfg(feature = "chrome")]
-use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 use tintype::format::document::{Document, HTML_BYTES_MAX, NODES_MAX, Query as Css};

@@ -617,8 +617,8 @@ fn each_kind_of_failure_is_told_apart_and_says_what_was_asked() {
 // All of them
 
 #[test]
-fn every_documented_call_has_its_row_in_the_readme() {
-    let readme = include_str!("../../README.md");
+fn every_documented_call_has_its_row_in_the_docs() {
+    let page = include_str!("../../docs/seeds.md");
     for call in [
         "create_snapshot_manager",
         "SnapshotManager",
@@ -658,6 +658,6 @@ fn every_documented_call_has_its_row_in_the_readme() {
         "SnapshotNotFoundError",
     ] {
         let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{call}"));
-        assert!(readme.lines().any(row), "{call} has no row in README.md");
+        assert!(page.lines().any(row), "{call} has no row in README.md");
     }
 }
