@@ -14,7 +14,7 @@ const ROWS_MAX: usize = 40;
 const ROW_PX: usize = 22;
 const HEAD_PX: usize = 20;
 /// The width that the cells share, and the least and most that one has.
-const CELLS_PX: usize = 1_040;
+const CELLS_PX: usize = 820;
 const CELL_PX: [usize; 2] = [14, 44];
 /// The gap between cells.
 const GAP_PX: usize = 2;

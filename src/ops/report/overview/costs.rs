@@ -63,10 +63,10 @@ pub(super) fn durations(tally: &Tally) -> Markup {
         p { "Of " (count(took.count(), "capture")) ", from the first look at the page until all was collected." }
         dl.figures {
             (figure("mean", millis(mean)))
-            (figure("half took no longer", millis(at(0.5))))
-            (figure("of 100, 95 no longer", millis(at(0.95))))
-            (figure("of 100, 99 no longer", millis(at(0.99))))
-            (figure("the longest", millis(at(1.0))))
+            (figure("median", millis(at(0.5))))
+            (figure("p95", millis(at(0.95))))
+            (figure("p99", millis(at(0.99))))
+            (figure("longest", millis(at(1.0))))
         }
     }
 }

@@ -17,8 +17,7 @@ pub(super) fn failures(tally: &Tally, window: &Window) -> Markup {
         Column::text("Taken"),
         Column::text("What"),
         Column::text("Where"),
-        Column::wide("Said"),
-        Column::wide("To see it"),
+        Column::wide("Said, and how to see it"),
     ];
     let row = |failure: &Failure| {
         let version = failure.version.as_str();
@@ -30,8 +29,8 @@ pub(super) fn failures(tally: &Tally, window: &Window) -> Markup {
                 None => badge(Tone::Bad, failure.status.as_str()),
             },
             line(&failure.context.to_string()),
-            line(&failure.said),
             html! { div.commands {
+                span { (line(&failure.said)) }
                 (command(&["tintype", "report", version, "-o", "report.html"]))
                 (command(&["tintype", "report", version, "--last-good", "-o", "difference.html"]))
             } },
@@ -73,8 +72,7 @@ pub(super) fn alerts(
         Column::text("State"),
         Column::text("Since"),
         Column::number("Seen"),
-        Column::wide("Message"),
-        Column::wide("To deal with it"),
+        Column::wide("Message, and how to deal with it"),
     ];
     let row = |alert: &Alert| {
         let tone = match alert.severity {
@@ -89,12 +87,14 @@ pub(super) fn alerts(
             html! { (alert.state.as_str()) },
             moment(alert.fired_at.unwrap_or(alert.active_at)),
             html! { (number(alert.occurrences)) "×" },
-            line(&alert.message),
-            match alert.state {
-                AlertState::Firing => command(&["tintype", "alert", "ack", &id]),
-                AlertState::Acknowledged => command(&["tintype", "alert", "resolve", &id]),
-                _ => html! { "–" },
-            },
+            html! { div.commands {
+                span { (line(&alert.message)) }
+                @match alert.state {
+                    AlertState::Firing => (command(&["tintype", "alert", "ack", &id])),
+                    AlertState::Acknowledged => (command(&["tintype", "alert", "resolve", &id])),
+                    _ => {}
+                }
+            } },
         ])
     };
     html! {
@@ -118,30 +118,29 @@ pub(super) fn groups(
         return html! { p { "No incident was met." } };
     }
     let columns = [
-        Column::wide("In common"),
+        Column::wide("In common, and how to see the last"),
         Column::text("Kind"),
         Column::text("Where"),
         Column::number("Met"),
         Column::number("Captured"),
-        Column::text("First"),
-        Column::text("Last"),
-        Column::wide("To see the last"),
+        Column::text("First and last"),
     ];
     let row = |group: &Group| {
         Row::of(vec![
-            line(&group.message),
+            html! { div.commands {
+                span { (line(&group.message)) }
+                @match &group.last_version {
+                    Some(version) => {
+                        (command(&["tintype", "report", version.as_str(), "-o", "report.html"]))
+                    }
+                    None => span.soft { "none was captured" },
+                }
+            } },
             badge(Tone::Plain, &group.kind.replace('_', " ")),
             line(&group.context.to_string()),
             html! { (number(group.count)) "×" },
             html! { (number(group.captured)) "×" },
-            moment(group.first_at),
-            moment(group.last_at),
-            match &group.last_version {
-                Some(version) => {
-                    command(&["tintype", "report", version.as_str(), "-o", "report.html"])
-                }
-                None => html! { span.soft { "none was captured" } },
-            },
+            html! { div { (moment(group.first_at)) } div { (moment(group.last_at)) } },
         ])
     };
     html! {
