@@ -14,7 +14,7 @@
 //! **Refused:** a shortest possible result at any price. Where content is large and has little in
 //! common, a correct but longer result is given.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::hash::Hash;
 
@@ -39,6 +39,12 @@ pub const PATH_BYTES_MAX: usize = 64 << 20;
 /// replaced, and elements are compared by their position. The search takes at worst a time that
 /// grows with this to the power of 1.5: a second or two at this limit.
 pub const SEARCHED_MAX: usize = 1 << 18;
+/// Members by which the elements of an array are told apart, the surest first. The first that each
+/// element has, as a text or a number that no other has, is taken.
+const KEYS: [&str; 14] = [
+    "id", "_id", "@id", "key", "uuid", "guid", "sku", "isbn", "url", "href", "slug", "code",
+    "name", "title",
+];
 /// The lines shown before and after a change.
 pub const CONTEXT_LINES: usize = 3;
 
@@ -131,8 +137,10 @@ impl Comparison {
 ///
 /// The order of members and white space don't count. Numbers are equal where they are the same
 /// integer or the same 64-bit floating-point number; `1` and `1.0` differ. Of members of one name the
-/// last counts. Elements of arrays that are equal are found again where others were put in or taken
-/// out before them.
+/// last counts. Elements of arrays are found again where others were put in or taken out before them:
+/// objects by what tells them apart (`id`, `sku`, `url`, `name` and the like, where each has one of its
+/// own), so that a changed one is told as changed; others where they are equal. One that went elsewhere
+/// in its array is told as removed there and added here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JsonDiff {
@@ -413,6 +421,31 @@ pub(super) fn align<'a, T: Eq + Hash>(
     ops
 }
 
+/// What tells the elements of two arrays apart, if something does: the values of one member.
+fn keys<'v>(before: &'v [Value], after: &'v [Value]) -> Option<(Vec<&'v Value>, Vec<&'v Value>)> {
+    if before.is_empty() || after.is_empty() || before.len() + after.len() == 2 {
+        return None;
+    }
+    let of = |elements: &'v [Value], name: &str| -> Option<Vec<&'v Value>> {
+        let key = |element: &'v Value| {
+            element.get(name).filter(|key| key.is_string() || key.is_i64() || key.is_u64())
+        };
+        let keys: Vec<_> = elements.iter().map(key).collect::<Option<_>>()?;
+        let unlike: HashSet<_> = keys.iter().collect();
+        (unlike.len() == keys.len()).then_some(keys)
+    };
+    // Most arrays hold no objects.
+    before.first().filter(|first| first.is_object())?;
+    KEYS.iter().find_map(|name| Some((of(before, name)?, of(after, name)?)))
+}
+
+/// Whether two objects share at least half of what they hold, so that one is the other under a new name.
+fn is_alike(before: &Value, after: &Value) -> bool {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };
+    let same = before.iter().filter(|(name, value)| after.get(*name) == Some(value)).count();
+    same * 2 >= before.len().max(after.len())
+}
+
 /// A walk through two JSON values at once.
 #[derive(Default)]
 struct Walk {
@@ -455,12 +488,24 @@ impl Walk {
     }
 
     fn arrays(&mut self, before: &[Value], after: &[Value]) {
-        for op in align(before, after, &mut self.searched) {
-            if matches!(op, DiffOp::Equal { .. }) {
-                continue;
-            }
+        let keys = keys(before, after);
+        let ops = match &keys {
+            Some((old, new)) => align(old, new, &mut self.searched),
+            None => align(before, after, &mut self.searched),
+        };
+        // What was too much to be searched is compared by position.
+        let is_keyed = keys.is_some() && self.searched <= SEARCHED_MAX;
+        for op in ops {
             let (old, new) = (op.old_range(), op.new_range());
-            let paired = old.len().min(new.len());
+            let paired = match op {
+                DiffOp::Equal { .. } if keys.is_none() => continue,
+                DiffOp::Equal { .. } => old.len(),
+                _ if is_keyed && old.len() == 1 && new.len() == 1 => {
+                    usize::from(is_alike(&before[old.start], &after[new.start]))
+                }
+                _ if is_keyed => 0,
+                _ => old.len().min(new.len()),
+            };
             for (old, new) in old.clone().zip(new.clone()) {
                 self.step(old, new, |walk| walk.values(&before[old], &after[new]));
             }

@@ -65,6 +65,16 @@ pub fn run(repo: &Repository, progress: &mut dyn FnMut(Progress)) -> Result<Repo
     Ok(report)
 }
 
+/// Does all that on a copy beside the store, and tells what came out: exactly what [`run`] would come to
+/// now, for the same time and the room of the copy. The store stays as it is.
+pub fn rehearse(repo: &Repository, progress: &mut dyn FnMut(Progress)) -> Result<Report> {
+    let mut told = |done, total| progress(Progress { stage: "pages copied", done, total });
+    let copy = repo.copy_to_try(&mut told)?;
+    let report = run(&copy, progress)?;
+    copy.close()?;
+    Ok(report)
+}
+
 /// What was made, where it could be made: damage is left as it is.
 fn unless_damaged<T>(made: Result<Option<T>>, report: &mut Report) -> Result<Option<T>> {
     match made {

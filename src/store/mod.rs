@@ -309,6 +309,20 @@ impl Repository {
         Builder::default().temporary()
     }
 
+    /// A copy of the store as it stands, to try things on: in a folder beside it that goes with the
+    /// copy. `told` hears how many pages were copied, and of how many.
+    pub(crate) fn copy_to_try(&self, told: &mut dyn FnMut(u64, u64)) -> Result<Repository> {
+        let above = match self.path().parent().filter(|_| self.in_file()) {
+            Some(above) if above.as_os_str().is_empty() => Path::new(".").to_owned(),
+            Some(above) => above.to_owned(),
+            None => std::env::temp_dir(),
+        };
+        let folder = temporary_folder(&above)?;
+        let file = folder.path().join("tintype.db");
+        self.read(|view| backup::copy(view.conn, &file, told))?;
+        Builder::default().start(Location::File(file), None, Some(folder))
+    }
+
     /// The file of the store, or `:memory:`.
     pub fn path(&self) -> &Path {
         &self.handle.shared.path

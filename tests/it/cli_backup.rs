@@ -86,7 +86,7 @@ fn programs_are_told_all_of_it() {
     let example = json!({"folder": "", "kept": [], "removed": [], "left": [], "dry_run": true});
     check_members(&plan, example);
     assert_eq!(plan["removed"].as_array().unwrap().len(), 1);
-    let pruned = shell.json("backup prune --keep-last 1").remove(0);
+    let pruned = shell.json("backup prune --keep-last 1 --yes").remove(0);
     assert_eq!(pruned["applied"]["removed"], 1);
     assert_eq!(shell.json("backup list").len(), 1);
 }

@@ -52,7 +52,7 @@ fn groups_are_listed_by_place_kind_and_time() {
     assert_eq!(kinds("--limit 1"), ["price_jump"]);
     assert_eq!(kinds("--since 9999-01-01"), [""; 0]);
     let text = shell.done("incident list");
-    assert!(text.starts_with("COUNT  CAPTURED  LAST"), "{text}");
+    assert!(text.starts_with("COUNT  CAPTURED  FIRST                LAST"), "{text}");
     assert_eq!(text.lines().count(), 4);
     assert!(text.contains("checkout"), "{text}");
 }

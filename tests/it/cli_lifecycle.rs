@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::shell::{Shell, check_members, objects};
+use crate::support::values::document;
 
 /// A store with a snapshot a day in the first week of January, `v1` to `v5` in one place and `w1` in
 /// another; `v2` is tagged `good`.
@@ -108,6 +109,11 @@ fn a_dry_run_tells_what_would_be_forgotten_and_changes_nothing() {
     shell.done("forget v1");
     changes_nothing(&shell, "gc --now --dry-run");
     changes_nothing(&shell, "gc --dry-run");
+    changes_nothing(&shell, "repack --dry-run");
+    changes_nothing(&shell, "gc --now");
+    let told = shell.run("gc --now").failed(2, "--yes");
+    assert!(told.contains("--dry-run"), "{told}");
+    shell.run("gc --now --json").failed_as_json(2, "usage");
     assert_eq!(versions(&shell, "list --forgotten"), "v1");
 }
 
@@ -459,7 +465,7 @@ fn gc_purges_what_is_due_and_tells_what_that_came_to() {
     assert_eq!(versions(&shell, "list --forgotten --oldest"), "v1 large");
     let size = |shell: &Shell| shell.read("tintype.db").len() as u64;
     let before = size(&shell);
-    let report = &shell.json("gc --now")[0];
+    let report = &shell.json("gc --now --yes")[0];
     check_members(
         report,
         json!({"dry_run": false, "snapshots": 0, "blobs": 0, "bytes": 0, "rebased": 0,
@@ -475,7 +481,7 @@ fn gc_purges_what_is_due_and_tells_what_that_came_to() {
     assert!(size(&shell) + report["bytes"].as_u64().unwrap() / 2 < before, "{report}");
     shell.run("undelete v1").failed(14, "there is no forgotten snapshot v1");
     shell.run("show large").failed(14, "there is no snapshot large");
-    let run = shell.run("gc --now");
+    let run = shell.run("gc --now --yes");
     assert_eq!(run.err, "");
     let told: Vec<_> =
         run.text().lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
@@ -507,7 +513,7 @@ fn what_deltas_need_is_counted() {
     let told = shell.done("stats");
     assert!(told.contains("\nforgotten  39 snapshots, "), "{told}");
     assert!(told.contains("\nfor deltas none\non the way none\n"), "{told}");
-    let report = &shell.json("gc --now")[0];
+    let report = &shell.json("gc --now --yes")[0];
     let stats = &shell.json("stats")[0];
     for name in ["kept_for_deltas", "kept_for_deltas_bytes", "file_bytes"] {
         assert_eq!(report[name], stats[name], "{name}");
@@ -515,6 +521,26 @@ fn what_deltas_need_is_counted() {
     assert_eq!((&stats["forgotten"], &stats["forgotten_bytes"]), (&json!(0), &json!(0)));
     assert_eq!(shell.run("get p39").out, shell.read("page"));
     shell.done("verify --read-data");
+}
+
+#[test]
+fn a_rehearsal_of_repack_tells_what_repack_then_does() {
+    let shell = Shell::new();
+    for number in 0..40 {
+        shell.file("feed.txt", document(number));
+        shell.done("put feed.txt --context shop/feed");
+    }
+    let rehearsed = shell.json("repack --dry-run").remove(0);
+    let done = shell.json("repack").remove(0);
+    assert_eq!((&rehearsed["dry_run"], &done["dry_run"]), (&json!(true), &json!(false)));
+    assert!(done["blobs"].as_u64().unwrap() > 0, "{done}");
+    for member in ["chains", "blobs", "pictures", "bytes", "left"] {
+        assert_eq!(rehearsed[member], done[member], "{member}");
+    }
+    let names = std::fs::read_dir(shell.path(".")).unwrap();
+    let names: Vec<_> =
+        names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.starts_with("tintype-")), "{names:?}");
 }
 
 // clear
@@ -553,7 +579,7 @@ fn clearing_forgets_all_that_is_not_pinned_once_it_is_meant() {
         [json!({"schema": 1, "dry_run": false, "forgotten": 1, "pinned": 1})]
     );
     assert_eq!(shell.run("clear --yes --quiet").err, "");
-    shell.done("gc --now");
+    shell.done("gc --now --yes");
     assert_eq!(shell.json("list --forgotten"), [] as [Value; 0]);
     shell.done("verify --read-data");
 }
@@ -604,7 +630,7 @@ fn events_are_listed_by_snapshot_kind_and_time_and_a_part_at_a_time() {
     shell.run("events --version v9").failed(14, "there is no snapshot v9");
     shell.run("events --version v").failed(14, "v is the beginning of 4 versions");
     // Of what is purged the log tells on, though not by its version.
-    shell.done("gc --now");
+    shell.done("gc --now --yes");
     shell.run("events --version v1").failed(14, "there is no snapshot v1");
     assert_eq!(shell.json("events --kind purge")[0]["detail"], json!({"purged": [[2, "v1"]]}));
 }
@@ -694,7 +720,7 @@ fn progress_is_for_terminals_alone() {
     shell.done("retention set --keep-last 1");
     let run = shell.run("retention apply --quiet");
     assert_eq!(run.err, "");
-    let run = shell.run("gc --now --quiet");
+    let run = shell.run("gc --now --yes --quiet");
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     for line in ["forget --keep-last 1 --json", "retention apply --json", "gc --json"] {
         let run = shell.run(line);

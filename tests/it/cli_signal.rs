@@ -102,7 +102,7 @@ fn whatever_waits_for_the_store_ends_and_changes_nothing() {
         &["tag", "latest", "good"],
         &["forget", "--keep-last", "1"],
         &["clear", "--yes"],
-        &["gc", "--now"],
+        &["gc", "--now", "--yes"],
         &["repack"],
         &["import", "archive.tintype", "--new-version"],
         &["legacy", "import", folder],

@@ -81,10 +81,12 @@ fn settled(line: &str) -> String {
             settled.push_str("<version>");
             rest = after;
         } else if date().is_some() {
-            let end =
-                rest[10..].find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | 'T' | 'Z' | ' '));
+            let after = &rest[10..];
+            let end = after.find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | 'T' | 'Z' | ' '));
+            // The next column begins after two spaces.
+            let end = end.into_iter().chain(after.find("  ")).min();
             settled.push_str("<time> ");
-            rest = &rest[10 + end.unwrap_or(rest.len() - 10)..];
+            rest = after[end.unwrap_or(after.len())..].trim_start();
         } else {
             settled.push_str(word);
             rest = after;

@@ -283,7 +283,7 @@ fn a_store_that_may_not_be_written_has_backups_elsewhere_and_stays_as_it_is() {
     place.set_mode("../out", 0o555);
     let told = place.run("backup create --to ../out").failed(1, "../out");
     assert!(told.contains("ermission denied"), "{told}");
-    let told = place.run("backup prune --keep-last 1 --in ../out").failed(1, "../out");
+    let told = place.run("backup prune --keep-last 1 --in ../out --yes").failed(1, "../out");
     assert!(told.contains("ermission denied"), "{told}");
     place.done(&format!("backup verify --in ../out {} {}", id.trim(), other.trim()));
     place.set_mode("../out", 0o755);

@@ -175,8 +175,13 @@ pub enum Command {
     },
     /// Keep what is cold in less: takes time, and is read as fast as before
     #[command(after_help = "Examples:
+  tintype repack --dry-run
   tintype repack")]
-    Repack,
+    Repack {
+        /// Do it on a copy and tell what it would win; takes as long, and the room of the copy
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write snapshots into an archive: a store with just those
     Export(Export),
     /// Store all snapshots of an archive
@@ -235,6 +240,9 @@ Examples:
         /// Purge all that is forgotten, however lately
         #[arg(long)]
         now: bool,
+        /// Don't ask whether --now is meant
+        #[arg(long, requires = "now")]
+        yes: bool,
     },
     /// Forget all snapshots that are not pinned
     #[command(after_help = "Examples:

@@ -1,12 +1,11 @@
 //! `forget`, `undelete`, `clear`: the mark on a snapshot, and the way back.
 
-use std::io::{self, IsTerminal, Write};
-
 use serde_json::json;
 use tintype::ops::forget::{self, Applied, Group, Plan};
 use tintype::{Error, Query, Repository, Selector, Tag, Transaction, Version, View};
 
 use crate::args::Forget;
+use crate::ask::agreed;
 use crate::out::{BOLD, DIM, Done, Failure, Out, RED, Run, count, plain, table};
 use crate::read::{moment, tags_text};
 
@@ -186,8 +185,8 @@ pub fn clear(repo: &Repository, yes: bool, dry_run: bool, out: &Out) -> Run {
         Ok((view.versions()?.len() as u64, pinned.map_or(0, |(_, count)| count)))
     })?;
     let going = count(all - pinned, "snapshot");
-    if !dry_run && !yes && !agreed(&format!("Forget {going}?"), out)? {
-        out.note("nothing was changed");
+    let warning = "this forgets every snapshot that is not pinned";
+    if !dry_run && !yes && !agreed(&format!("Forget {going}?"), warning, out)? {
         return Ok(Done::Failed);
     }
     let forgotten = if dry_run { all - pinned } else { repo.write(|tx| tx.clear())? };
@@ -205,21 +204,4 @@ pub fn clear(repo: &Repository, yes: bool, dry_run: bool, out: &Out) -> Run {
         count(forgotten, "snapshot")
     ));
     Ok(Done::Ok)
-}
-
-/// Asks on a terminal; elsewhere the option has to be there.
-fn agreed(question: &str, out: &Out) -> Result<bool, Failure> {
-    if out.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Usage(
-            "this forgets every snapshot that is not pinned; say that it is meant with --yes, or see \
-             how many they are with --dry-run"
-                .to_owned(),
-        ));
-    }
-    let mut stderr = io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    out.stop.waiting(|| io::stdin().read_line(&mut answer))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -4,10 +4,19 @@ use serde_json::{Value, json};
 use tintype::ops::gc::{self, Options, Plan, Report};
 use tintype::{Query, Repository};
 
+use crate::ask::agreed;
 use crate::out::{self, DIM, Done, Failure, Out, Run, count, size};
 
-pub fn gc(repo: &Repository, now: bool, dry_run: bool, out: &Out) -> Run {
+pub fn gc(repo: &Repository, now: bool, yes: bool, dry_run: bool, out: &Out) -> Run {
     let options = if now { Options::now() } else { Options::default() };
+    if now && !yes && !dry_run {
+        let going = gc::plan(repo, &options)?.snapshots;
+        let question = format!("Purge {} for good?", count(going, "forgotten snapshot"));
+        let warning = "this purges what was forgotten lately too, for good";
+        if going > 0 && !agreed(&question, warning, out)? {
+            return Ok(Done::Failed);
+        }
+    }
     let told = match dry_run {
         true => planned(&gc::plan(repo, &options)?, out)?,
         false => {

@@ -2,6 +2,7 @@
 
 mod alert;
 mod args;
+mod ask;
 mod backup;
 mod bar;
 #[cfg(feature = "chrome")]
@@ -139,7 +140,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Capture(args) => capture::capture(&open()?, *args, out),
         Command::Incident(args) => incident::incident(&open()?, *args, out),
         Command::Verify { quick, read_data } => verify::verify(&open()?, quick, read_data, out),
-        Command::Repack => repack::repack(&open()?, out),
+        Command::Repack { dry_run } => repack::repack(&open()?, dry_run, out),
         Command::Export(args) => transfer::export(&open()?, &args, out),
         Command::Import(args) => transfer::import(&open()?, &args, out),
         Command::Legacy(what) => legacy::legacy(open, global, &what, out),
@@ -154,7 +155,7 @@ fn run(command: Command, global: &Global, out: &Out) -> Run {
         Command::Undelete { versions } => forget::undelete(&open()?, &versions, out),
         Command::Retention(what) => retention::retention(&open()?, what, out),
         Command::Flag(what) => flag::flag(&open()?, what, out),
-        Command::Gc { dry_run, now } => gc::gc(&open()?, now, dry_run, out),
+        Command::Gc { dry_run, now, yes } => gc::gc(&open()?, now, yes, dry_run, out),
         Command::Clear { yes, dry_run } => forget::clear(&open()?, yes, dry_run, out),
         #[cfg(feature = "chrome")]
         Command::Demo(args) => demo::demo(global, &args, out),
@@ -267,7 +268,11 @@ fn hint(error: &Error, global: &Global, name: &str) -> Option<String> {
             "it was left as it is; choose another name".into()
         }
         Error::NoStore { .. } => {
-            format!("make one with: tintype init --store {store}\n  or name yours with --store PATH or TINTYPE_STORE")
+            let named = "name yours with --store PATH or TINTYPE_STORE";
+            match suggest::stores_beside(global.store()) {
+                Some(others) => format!("{named}; {others}"),
+                None => format!("make one with: tintype init --store {store}\n  or {named}"),
+            }
         }
         Error::StoreExists { .. } => "it was left as it is; put something into it, or choose another --store".into(),
         Error::NotAStore { .. } => "name your store with --store PATH or TINTYPE_STORE".into(),

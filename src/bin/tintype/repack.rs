@@ -6,12 +6,15 @@ use tintype::ops::repack;
 
 use crate::out::{self, DIM, Done, Out, Run, count, size};
 
-pub fn repack(repo: &Repository, out: &Out) -> Run {
+pub fn repack(repo: &Repository, dry_run: bool, out: &Out) -> Run {
     let bar = out.progress(0, "");
-    let report = repack::run(repo, &mut |told| out::show(&bar, told))?;
+    let work = if dry_run { repack::rehearse } else { repack::run };
+    let report = work(repo, &mut |told| out::show(&bar, told))?;
     bar.finish_and_clear();
     if out.json {
-        out.object(json!(report))?;
+        let mut told = json!(report);
+        told["dry_run"] = json!(dry_run);
+        out.object(told)?;
         return Ok(Done::Ok);
     }
     let mut facts = vec![
@@ -29,6 +32,9 @@ pub fn repack(repo: &Repository, out: &Out) -> Run {
     }
     for (name, value) in facts {
         out.line(format!("{} {value}", out.paint(DIM, &format!("{name:<9}"))))?;
+    }
+    if dry_run {
+        out.note("that was a copy; nothing was changed");
     }
     Ok(Done::Ok)
 }

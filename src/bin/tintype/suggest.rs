@@ -45,6 +45,21 @@ pub fn instead_of(error: &Error, store: &Path) -> Option<String> {
     asked(&found.ok()?)
 }
 
+/// The stores that lie where one is not, by the files that stand beside each.
+pub fn stores_beside(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| Some(name.strip_suffix("-head")?.to_owned()))
+        .filter(|name| folder.join(name).is_file())
+        .collect();
+    names.sort();
+    names.truncate(NAMES_MAX);
+    (!names.is_empty()).then(|| format!("here are: {}", plain(&names.join(", "))))
+}
+
 fn of_the_store(what: What, name: &str, store: &Path) -> Result<Vec<String>> {
     let open = || Repository::builder().busy_timeout(PATIENCE).open(store);
     let versions = |query: Query| -> Result<Vec<String>> {

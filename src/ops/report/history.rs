@@ -7,6 +7,7 @@ use super::parts::{Column, Row, Tone, badge, facts, folded, notice, table};
 use super::text::{code, count, line, moment, number, size};
 use crate::error::{Error, Result};
 use crate::model::context::Pattern;
+use crate::model::incident::Suppression;
 use crate::model::query::Query;
 use crate::model::snapshot::{INCIDENT, Snapshot, Status};
 use crate::model::time::Time;
@@ -118,12 +119,23 @@ pub(super) fn group_of(
     }
 }
 
+/// Why incidents were counted and not captured.
+fn words(why: Suppression) -> &'static str {
+    match why {
+        Suppression::Flag => "a flag was off",
+        Suppression::Breaker => "too many captures of the site had failed",
+        Suppression::Budget => "there were too many of the site",
+        Suppression::Schedule => "it was not their turn",
+        Suppression::NoPage => "no page was at hand",
+    }
+}
+
 /// What is told of a group.
 pub(super) fn group(group: &Group) -> Markup {
     let suppressed: Vec<String> = group
         .suppressed
         .iter()
-        .map(|(why, count)| format!("{} by {}", number(*count), why.as_str().replace('_', " ")))
+        .map(|(why, count)| format!("{}: {}", number(*count), words(*why)))
         .collect();
     html! {
         dl.figures {

@@ -25,10 +25,9 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
         Column::text("Status"),
         Column::number("Size"),
         Column::number("In the file"),
-        Column::wide("How it is kept, or why it is not"),
+        Column::wide("How it is kept, or why it is not; how to get it"),
         Column::number("Took"),
         Column::text("Redacted"),
-        Column::typed("Get it"),
     ];
     let rows = snapshot.artifacts.iter().take(ROWS_MAX).map(|artifact| {
         let name = artifact.name.as_str();
@@ -53,10 +52,10 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
                 @if let Some(reason) = &artifact.reason { (line(reason)) }
                 @if let Some(hash) = artifact.hash { (kept(artifact, hash, subject, history)) }
                 @if let Some(detail) = detail { " " span.soft { (line(&detail.to_string())) } }
+                @if here { div { (get(&snapshot.version, name)) } }
             },
             html! { (artifact.took_ms.map_or("–".to_owned(), |took| millis(took as f64))) },
             html! { (line(redacted.as_deref().unwrap_or("–"))) },
-            html! { @if here { (get(&snapshot.version, name)) } @else { "–" } },
         ]);
         match tone {
             Tone::Bad => row.toned(Tone::Bad),

@@ -132,12 +132,14 @@ fn nearest(page: &Document, path: &str) -> Option<(bool, Element)> {
     Some((known == steps.len(), found?))
 }
 
+/// That the selector found nothing, where nothing else says it.
+pub(super) fn headline(lost: &Lost) -> Markup {
+    notice(Tone::Bad, html! { p.big { "The selector " (code(&lost.selector)) " found nothing." } })
+}
+
 /// The section's body. Headings begin at the third level.
 pub(super) fn body(lost: &Lost) -> Markup {
     html! {
-        (notice(Tone::Bad, html! {
-            p.big { "The selector " (code(&lost.selector)) " found nothing." }
-        }))
         @if lost.steps.len() > 1 { (way(&lost.steps)) }
         h3 { "Where it matched last" }
         @match &lost.last {

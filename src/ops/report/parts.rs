@@ -79,11 +79,6 @@ impl Column {
         Column { name: name.into(), class: "number" }
     }
 
-    /// A column of commands.
-    pub(super) fn typed(name: impl Into<Cow<'static, str>>) -> Self {
-        Column { name: name.into(), class: "typed" }
-    }
-
     /// A column of bars.
     pub(super) fn bar(name: impl Into<Cow<'static, str>>) -> Self {
         Column { name: name.into(), class: "bars" }

@@ -67,6 +67,7 @@ pub(super) fn body(
         @for wrong in all {
             (notice(wrong.tone, html! { p.big { (wrong.headline) } (wrong.more) }))
         }
+        @if let Some(incident) = subject.incident() { (known(incident)) }
         @if all.is_empty() && subject.incident().is_none() {
             (notice(Tone::Good, html! { p { "Nothing is known to have failed." } }))
         }
@@ -83,7 +84,7 @@ pub(super) fn body(
     }
 }
 
-/// The incident in the words of its kind, and everything else that is known of it.
+/// The incident in the words of its kind.
 fn told(incident: &Map<String, Value>) -> Markup {
     let text = |name: &str| incident.get(name).and_then(Value::as_str).filter(|it| !it.is_empty());
     let count_of = |name: &str| incident.get(name).and_then(Value::as_u64);
@@ -106,6 +107,22 @@ fn told(incident: &Map<String, Value>) -> Markup {
         },
         other => html! { (line(&other.replace('_', " "))) },
     };
+    let errors = incident.get("validation_errors").and_then(Value::as_array);
+    notice(
+        Tone::Bad,
+        html! {
+            p.big { (headline) }
+            @if let Some(errors) = errors {
+                ul.bullets { @for error in errors.iter().take(20) {
+                    li { (line(error.as_str().unwrap_or(&error.to_string()))) }
+                } }
+            }
+        },
+    )
+}
+
+/// Everything else that is known of an incident.
+fn known(incident: &Map<String, Value>) -> Markup {
     const OWN: [&str; 3] = ["kind", "fingerprint", "validation_errors"];
     let known = incident.iter().filter(|(name, value)| {
         !OWN.contains(&name.as_str()) && !value.is_null() && !is_large(value)
@@ -117,16 +134,7 @@ fn told(incident: &Map<String, Value>) -> Markup {
         })
         .collect();
     let large = incident.iter().filter(|(_, value)| is_large(value));
-    let errors = incident.get("validation_errors").and_then(Value::as_array);
     html! {
-        (notice(Tone::Bad, html! {
-            p.big { (headline) }
-            @if let Some(errors) = errors {
-                ul.bullets { @for error in errors.iter().take(20) {
-                    li { (line(error.as_str().unwrap_or(&error.to_string()))) }
-                } }
-            }
-        }))
         (facts(known.iter().map(|(name, value)| (name.as_str(), value.clone()))))
         @for (name, value) in large {
             (folded(line(name), block(name, &pretty(value))))

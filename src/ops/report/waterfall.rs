@@ -79,7 +79,7 @@ pub(super) fn body(subject: &Subject<'_>) -> Option<Markup> {
     Some(html! {
         p {
             (count(requests.len() as u64, "request")) ", " (size(bytes)) " of answers, "
-            (number(failed)) " failed, " (millis(span)) " from the first to the last."
+            (number(failed)) " failed; the last ended " (millis(span)) " after the page was asked for."
         }
         @if failed > 0 { (filter("Show", &kinds)) }
         p.key aria-hidden="true" {

@@ -94,5 +94,8 @@ Examples:
         /// Tell what would be removed and what stays, and change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
     },
 }

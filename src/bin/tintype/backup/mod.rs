@@ -9,6 +9,7 @@ use tintype::ops::backup::{self, Found, Options, Plan, Report, RestoreOptions, R
 use tintype::{Error, Keep, Repository};
 
 use crate::args::{Backup, Global};
+use crate::ask::agreed;
 use crate::out::{self, BOLD, DIM, Done, Failure, GREEN, Out, RED, Run, count, plain, size, table};
 use crate::read::moment;
 
@@ -37,7 +38,7 @@ pub fn backup(
             let found = backup::find(beside(folder), &backup).map_err(Failure::Error)?;
             restore(&open, global.store(), &found, &options, out)
         }
-        Backup::Prune { keep, folder, dry_run } => {
+        Backup::Prune { keep, folder, dry_run, yes } => {
             let keep = Keep::from(keep);
             if keep.keeps_all() {
                 let why = "say what is kept, as with --keep-last N".to_owned();
@@ -45,7 +46,7 @@ pub fn backup(
             }
             let repo = open()?;
             let plan = backup::plan(&repo, beside(folder), &keep)?;
-            prune(&plan, dry_run, out)
+            prune(&plan, yes, dry_run, out)
         }
     }
 }
@@ -210,7 +211,13 @@ fn lost(restored: &Restored) -> String {
     }
 }
 
-fn prune(plan: &Plan, dry_run: bool, out: &Out) -> Run {
+fn prune(plan: &Plan, yes: bool, dry_run: bool, out: &Out) -> Run {
+    if !yes && !dry_run && !plan.removed.is_empty() {
+        let going = count(plan.removed.len() as u64, "backup");
+        if !agreed(&format!("Remove {going}?"), "this removes backups", out)? {
+            return Ok(Done::Failed);
+        }
+    }
     let pruned = match dry_run {
         true => None,
         false => {

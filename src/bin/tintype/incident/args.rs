@@ -37,8 +37,8 @@ pub struct Incident {
     #[arg(value_name = "KIND", required = true)]
     pub kind: Option<String>,
     /// Where it happened: site/module/component/session/function
-    #[arg(long, value_name = "C", default_value_t)]
-    pub context: Context,
+    #[arg(long, value_name = "C")]
+    pub context: Option<Context>,
     /// Say more: FIELD=TEXT or FIELD:=JSON; may be given several times
     #[arg(long, value_name = "FIELD=VALUE", value_parser = field)]
     pub set: Vec<(String, Value)>,

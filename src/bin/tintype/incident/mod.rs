@@ -12,6 +12,7 @@ use tintype::{CaptureConfig, Recorder, Repository};
 
 use crate::args::Incident as Args;
 use crate::out::{BOLD, Done, Failure, Out, Run, plain, table};
+use crate::read::moment;
 use args::{List, What};
 
 /// How many incidents of a kind of the caller's own are captured of a site in a minute.
@@ -27,7 +28,15 @@ pub fn incident(repo: &Repository, args: Args, out: &Out) -> Run {
 
 fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
     let fields: Map<_, _> = args.set.iter().cloned().collect();
-    let incident = Incident::from_fields(kind, args.context.clone(), fields)?;
+    let is_bare = args.context.is_none() && fields.is_empty() && !has_page(args);
+    let incident = Incident::from_fields(kind, args.context.clone().unwrap_or_default(), fields)?;
+    if is_bare {
+        // Somebody who wants to see incidents types such a thing, and must not make one.
+        return Err(Failure::Usage(format!(
+            "to tell of an incident {kind}, say where with --context, what with --set, or which page \
+             with --url; incidents are listed by: tintype incident list"
+        )));
+    }
     let recorder = Recorder::new(repo);
     if let Cause::Custom { kind } = &incident.cause {
         recorder.register_trigger(ByHand { kind: kind.clone() })?;
@@ -76,6 +85,17 @@ fn tell(repo: &Repository, kind: &str, args: &Args, out: &Out) -> Run {
         Outcome::Failed(_) => Done::InPart,
         _ => Done::Ok,
     })
+}
+
+/// Whether a page is named.
+fn has_page(args: &Args) -> bool {
+    #[cfg(feature = "chrome")]
+    return args.url.is_some() || args.browser.connect.is_some();
+    #[cfg(not(feature = "chrome"))]
+    {
+        let _ = args;
+        false
+    }
 }
 
 #[cfg(feature = "chrome")]
@@ -178,15 +198,15 @@ fn list(repo: &Repository, asked: &List, out: &Out) -> Run {
         out.note("no incidents");
         return Ok(Done::Ok);
     }
-    let header = ["COUNT", "CAPTURED", "LAST", "KIND", "PLACE", "NEWEST", "MESSAGE"];
+    let header = ["COUNT", "CAPTURED", "FIRST", "LAST", "KIND", "PLACE", "NEWEST", "MESSAGE"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     let cells = |group: &Group| {
         let newest = group.last_version.as_ref().map_or("-", |version| version.as_str());
-        let last = group.last_at.to_string().replace('T', " ");
         vec![
             group.count.to_string(),
             group.captured.to_string(),
-            last[..19].to_owned(),
+            moment(group.first_at),
+            moment(group.last_at),
             group.kind.clone(),
             group.context.to_string(),
             newest.to_owned(),

@@ -5,10 +5,13 @@ use maud::{Markup, html};
 
 use super::super::network::short;
 use super::super::parts::{Column, Row, Tone, badge, filter, table};
-use super::super::text::{code, count, line, number, size};
+use super::super::text::{code, count, elided, line, number, size};
 use crate::format::entries::{
     ConsoleDiff, EntriesDiff, Message, MessageChange, Request, RequestChange, RequestsDiff,
 };
+
+/// The most requests with another status that are named at a glance.
+const TURNED_MAX: usize = 3;
 
 /// What differs between the requests of two pages, in words and as a table. Addresses of the page's
 /// own origin are told without it.
@@ -31,7 +34,21 @@ pub(super) fn requests(diff: &RequestsDiff, origin: &str) -> (String, Markup) {
         let name = html! { (code(&format!("{} {}", request.method, short(&request.url, origin)))) };
         Row::of(vec![name, mark(kind), before, after]).kinds(vec![kind])
     };
-    shown(diff, "request", &columns, row)
+    let (words, table) = shown(diff, "request", &columns, row);
+    // What answered with another status may be all that matters.
+    let turned = diff.changes.iter().filter_map(|change| match change {
+        RequestChange::Changed { before, after } if before.status != after.status => {
+            let path = short(&after.url, origin);
+            Some(format!("{}: {} → {}", elided(&path, 60), status(before), status(after)))
+        }
+        _ => None,
+    });
+    let words = std::iter::once(words).chain(turned.take(TURNED_MAX)).collect::<Vec<_>>();
+    (words.join("; "), table)
+}
+
+fn status(request: &Request) -> String {
+    request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
 /// What differs between what two pages said, in words and as a table.
@@ -114,8 +131,7 @@ pub(super) fn mark(kind: &str) -> Markup {
 
 /// What was answered.
 fn answer(request: &Request) -> Markup {
-    let mut facts = Vec::new();
-    facts.push(request.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()));
+    let mut facts = vec![status(request)];
     facts.extend(request.mime_type.clone());
     facts.extend(request.bytes.map(size));
     facts.extend(request.error.clone());

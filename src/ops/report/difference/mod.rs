@@ -47,7 +47,11 @@ pub fn difference(
     };
     let mut sections = Vec::new();
     if let Some(lost) = &lost {
-        sections.push(Section::new("selector", "The selector", lost::body(lost)));
+        sections.push(Section::new(
+            "selector",
+            "The selector",
+            html! { (lost::headline(lost)) (lost::body(lost)) },
+        ));
     }
     for (id, title, body) in [
         ("pictures", "Pictures", told.pictures),
