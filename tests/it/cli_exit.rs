@@ -149,6 +149,7 @@ fn an_error_ends_with_what_to_do_next() {
         ("list --contxt x", "'--context'"),
         ("init", "choose another --store"),
         ("list --store other.db", "tintype init --store other.db"),
+        ("list --store other.db", "here are: tintype.db"),
         ("put one.json one.json --version v3", "tintype put --help"),
         ("schema lst", "did you mean list"),
         ("undelete v1x", "tintype list --forgotten"),

@@ -268,11 +268,12 @@ fn hint(error: &Error, global: &Global, name: &str) -> Option<String> {
             "it was left as it is; choose another name".into()
         }
         Error::NoStore { .. } => {
-            let named = "name yours with --store PATH or TINTYPE_STORE";
-            match suggest::stores_beside(global.store()) {
-                Some(others) => format!("{named}; {others}"),
-                None => format!("make one with: tintype init --store {store}\n  or {named}"),
-            }
+            let others = suggest::stores_beside(global.store());
+            format!(
+                "make one with: tintype init --store {store}\n  or name yours with --store PATH or \
+                 TINTYPE_STORE{}",
+                others.map_or(String::new(), |others| format!("; {others}"))
+            )
         }
         Error::StoreExists { .. } => "it was left as it is; put something into it, or choose another --store".into(),
         Error::NotAStore { .. } => "name your store with --store PATH or TINTYPE_STORE".into(),
