@@ -8,12 +8,12 @@
 //! text, in order and whole; with those told as added they are the second. What is not marked in two
 //! lines that are told as one changed line is the same text in both.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use similar::DiffOp;
 
 use super::diff::align;
+use super::resemblance::dice;
 
 /// The most words of changed lines that are looked at for what differs within them; of the lines
 /// beyond that all is told as changed.
@@ -203,25 +203,10 @@ fn words(line: &str, words_max: usize) -> Option<Vec<Range<usize>>> {
     Some(words)
 }
 
-/// The share of words that two lines have in common, from 0 to 1: twice the common ones by all of them
-/// (Dice's coefficient of the bags of words). White space is no word.
+/// The share of words that two lines have in common, from 0 to 1. White space is no word.
 fn resemblance(old: (&str, &[Range<usize>]), new: (&str, &[Range<usize>])) -> f64 {
-    let told = |(text, words): (&'_ str, &[Range<usize>])| -> HashMap<String, usize> {
-        let mut bag = HashMap::new();
-        for word in words {
-            let word = text[word.clone()].trim();
-            if !word.is_empty() {
-                *bag.entry(word.to_owned()).or_insert(0) += 1;
-            }
-        }
-        bag
-    };
-    let (old, new) = (told(old), told(new));
-    let all: usize = old.values().chain(new.values()).sum();
-    if all == 0 {
-        return 1.0;
+    fn words<'t>((text, words): (&'t str, &'t [Range<usize>])) -> impl Iterator<Item = &'t str> {
+        words.iter().map(move |word| text[word.clone()].trim()).filter(|word| !word.is_empty())
     }
-    let common: usize =
-        old.iter().map(|(word, count)| *count.min(new.get(word).unwrap_or(&0))).sum();
-    2.0 * common as f64 / all as f64
+    dice(words(old), words(new))
 }

@@ -86,11 +86,20 @@ fn of_texts(one: &str, other: &str) -> f64 {
     in_common(one, other).max(SAME_BUT_DIGITS * in_common(&digits(one), &digits(other)))
 }
 
-/// Twice the words in common by all words (Dice's coefficient of the bags of words).
+/// How much two texts have in common, by their words.
 fn in_common(one: &str, other: &str) -> f64 {
+    dice(one.split_whitespace(), other.split_whitespace())
+}
+
+/// Twice the words in common by all words, from 0 to 1 (Dice's coefficient of the bags of words); 1
+/// where there are none.
+pub(super) fn dice<'t>(
+    one: impl Iterator<Item = &'t str>,
+    other: impl Iterator<Item = &'t str>,
+) -> f64 {
     let mut bag: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    one.split_whitespace().for_each(|word| bag.entry(word).or_default().0 += 1);
-    other.split_whitespace().for_each(|word| bag.entry(word).or_default().1 += 1);
+    one.for_each(|word| bag.entry(word).or_default().0 += 1);
+    other.for_each(|word| bag.entry(word).or_default().1 += 1);
     let all: usize = bag.values().map(|(these, those)| these + those).sum();
     let common: usize = bag.values().map(|(these, those)| these.min(those)).sum();
     if all == 0 { 1.0 } else { 2.0 * common as f64 / all as f64 }

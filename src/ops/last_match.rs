@@ -108,6 +108,12 @@ pub fn last_match(repo: &Repository, version: &Version, selector: &str) -> Resul
     })
 }
 
+/// What the ledger in the facts of a capture says of an artifact; null where it says nothing.
+pub(super) fn ledger_line<'f>(facts: &'f Value, name: &str) -> &'f Value {
+    let mut lines = facts["ledger"].as_array().into_iter().flatten();
+    lines.find(|line| line["name"] == name).unwrap_or(&Value::Null)
+}
+
 enum Answer {
     Found(Box<Match>),
     Nothing,
@@ -164,14 +170,13 @@ impl Search<'_> {
         if facts["config"]["selector"].as_str() != Some(self.selector) {
             return Ok(None);
         }
-        let line =
-            facts["ledger"].as_array().into_iter().flatten().find(|line| line["name"] == part);
-        Ok(line.and_then(|line| match line["status"].as_str() {
+        let line = ledger_line(&facts, part);
+        Ok(match line["status"].as_str() {
             Some("stored") => line["detail"]["matched"].as_u64(),
             // Not even a beginning of the selector was found.
             Some("empty") => Some(0),
             _ => None,
-        }))
+        })
     }
 
     fn page(&mut self, view: &View<'_>, snapshot: &Snapshot) -> Result<Page> {

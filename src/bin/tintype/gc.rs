@@ -5,7 +5,7 @@ use tintype::ops::gc::{self, Options, Plan, Report};
 use tintype::{Query, Repository};
 
 use crate::ask::agreed;
-use crate::out::{self, DIM, Done, Failure, Out, Run, count, size};
+use crate::out::{DIM, Done, Failure, Out, Run, count, size};
 
 pub fn gc(repo: &Repository, now: bool, yes: bool, dry_run: bool, out: &Out) -> Run {
     let options = if now { Options::now() } else { Options::default() };
@@ -21,7 +21,7 @@ pub fn gc(repo: &Repository, now: bool, yes: bool, dry_run: bool, out: &Out) -> 
         true => planned(&gc::plan(repo, &options)?, out)?,
         false => {
             let bar = out.progress(0, "");
-            let report = gc::run(repo, &options, &mut |told| out::show(&bar, told))?;
+            let report = gc::run(repo, &options, &mut |told| bar.show(told))?;
             bar.finish_and_clear();
             done(&report, out)?
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 use tintype::Error;
-use tintype::ops::progress::Progress;
 
 use crate::args::{Global, When};
 pub use crate::bar::Bar;
@@ -179,11 +178,6 @@ fn is_colored(when: When, terminal: bool) -> bool {
         When::Auto if said("CLICOLOR").is_some_and(|value| value == "0") => false,
         When::Auto => terminal && said("TERM").is_none_or(|term| term != "dumb"),
     }
-}
-
-/// Shows how far work has come.
-pub fn show(bar: &Bar, told: Progress) {
-    bar.show(told);
 }
 
 /// Says something on stderr. Whoever reads it may have gone, which is no failure.

@@ -4,12 +4,12 @@ use serde_json::json;
 use tintype::Repository;
 use tintype::ops::repack;
 
-use crate::out::{self, DIM, Done, Out, Run, count, size};
+use crate::out::{DIM, Done, Out, Run, count, size};
 
 pub fn repack(repo: &Repository, dry_run: bool, out: &Out) -> Run {
     let bar = out.progress(0, "");
     let work = if dry_run { repack::rehearse } else { repack::run };
-    let report = work(repo, &mut |told| out::show(&bar, told))?;
+    let report = work(repo, &mut |told| bar.show(told))?;
     bar.finish_and_clear();
     if out.json {
         let mut told = json!(report);

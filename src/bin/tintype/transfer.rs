@@ -9,7 +9,7 @@ use tintype::ops::verify::Problem;
 use tintype::{ArtifactName, Repository, Version};
 
 use crate::args::{Export, ExportForm, Import, Repair};
-use crate::out::{self, Done, Failure, GREEN, Out, RED, Run, plain, size};
+use crate::out::{Done, Failure, GREEN, Out, RED, Run, plain, size};
 
 pub fn export(repo: &Repository, args: &Export, out: &Out) -> Run {
     let _unfinished = out.stop.unfinished();
@@ -119,13 +119,11 @@ pub fn import(repo: &Repository, args: &Import, out: &Out) -> Run {
         (None, false) => Naming::Keep,
     };
     let bar = out.progress(0, "");
-    let imported =
-        transfer::import(repo, &args.archive, &naming, &mut |told| out::show(&bar, told)).map_err(
-            |error| match error {
-                tintype::Error::Corrupt(_) => Failure::Elsewhere(error),
-                error => Failure::Error(error),
-            },
-        )?;
+    let imported = transfer::import(repo, &args.archive, &naming, &mut |told| bar.show(told))
+        .map_err(|error| match error {
+            tintype::Error::Corrupt(_) => Failure::Elsewhere(error),
+            error => Failure::Error(error),
+        })?;
     bar.finish_and_clear();
     for one in &imported {
         match out.json {
@@ -151,7 +149,7 @@ pub fn repair(path: &Path, args: &Repair, out: &Out) -> Run {
         options = options.dry_run();
     }
     let bar = out.progress(0, "");
-    let report = repair::repair(path, &options, &mut |told| out::show(&bar, told))?;
+    let report = repair::repair(path, &options, &mut |told| bar.show(told))?;
     bar.finish_and_clear();
     let missing = !report.lost.is_empty()
         || !report.kept_in_part.is_empty()

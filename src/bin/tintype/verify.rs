@@ -4,7 +4,7 @@ use serde_json::json;
 use tintype::Repository;
 use tintype::ops::verify::{self, Depth};
 
-use crate::out::{self, Done, GREEN, Out, RED, Run, plain, size};
+use crate::out::{Done, GREEN, Out, RED, Run, plain, size};
 
 pub fn verify(repo: &Repository, quick: bool, read_data: bool, out: &Out) -> Run {
     let depth = match (quick, read_data) {
@@ -13,7 +13,7 @@ pub fn verify(repo: &Repository, quick: bool, read_data: bool, out: &Out) -> Run
         _ => Depth::Structure,
     };
     let bar = out.progress(0, "");
-    let report = verify::verify(repo, depth, &mut |told| out::show(&bar, told))?;
+    let report = verify::verify(repo, depth, &mut |told| bar.show(told))?;
     bar.finish_and_clear();
     if out.json {
         out.object(json!(report))?;

@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::text::size;
-use crate::error::{Error, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::model::artifact::{Artifact, ArtifactStatus};
 use crate::model::id::Version;
 use crate::model::snapshot::Snapshot;
@@ -13,6 +13,15 @@ use crate::store::Repository;
 
 /// The most bytes of an artifact that are read to be understood as a whole: JSON, a HAR, a log.
 pub(super) const WHOLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// What was found, or the damage that hid it. Other errors are handed on.
+pub(super) fn softly<T>(found: Result<T>) -> Result<std::result::Result<T, Corruption>> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(Error::Corrupt(damage)) => Ok(Err(damage)),
+        Err(error) => Err(error),
+    }
+}
 
 /// What became of reading an artifact.
 #[derive(Debug)]
@@ -110,11 +119,10 @@ impl<'a> Evidence<'a> {
         if whole && artifact.bytes > limit {
             return Ok(Part::TooLarge(artifact.bytes));
         }
-        match self.bytes(artifact, limit) {
-            Ok(bytes) => Ok(Part::Here(Content { bytes, whole_bytes: artifact.bytes })),
-            Err(Error::Corrupt(damage)) => Ok(Part::Damaged(damage.to_string())),
-            Err(error) => Err(error),
-        }
+        Ok(match softly(self.bytes(artifact, limit))? {
+            Ok(bytes) => Part::Here(Content { bytes, whole_bytes: artifact.bytes }),
+            Err(damage) => Part::Damaged(damage.to_string()),
+        })
     }
 
     fn bytes(&self, artifact: &Artifact, limit: u64) -> Result<Vec<u8>> {

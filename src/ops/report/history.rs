@@ -3,13 +3,15 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::parts::{Column, Row, Tone, badge, facts, folded, notice, table};
+use super::evidence::softly;
+use super::parts::{Column, Row, Tone, badge, facts, figures, folded, notice, table};
 use super::text::{code, count, line, moment, number, size};
-use crate::error::{Error, Result};
+use super::went::Went;
+use crate::error::Result;
 use crate::model::context::Pattern;
 use crate::model::incident::Suppression;
 use crate::model::query::Query;
-use crate::model::snapshot::{INCIDENT, Snapshot, Status};
+use crate::model::snapshot::{INCIDENT, Snapshot};
 use crate::model::time::Time;
 use crate::records::incidents::{GROUPS_MAX, Group, GroupQuery, groups};
 use crate::store::Repository;
@@ -45,10 +47,9 @@ impl History {
             Some(_) => Ok((Vec::new(), Vec::new())),
             None => repo.read(|view| Ok((view.find(&place)?, view.find(&place.oldest_first())?))),
         };
-        let (mut older, mut newer, damage) = match found {
+        let (mut older, mut newer, damage) = match softly(found)? {
             Ok((older, newer)) => (older, newer, None),
-            Err(Error::Corrupt(damage)) => (Vec::new(), Vec::new(), Some(damage.to_string())),
-            Err(error) => return Err(error),
+            Err(damage) => (Vec::new(), Vec::new(), Some(damage.to_string())),
         };
         let more = [older.len() > NEIGHBOURS_MAX, newer.len() > NEIGHBOURS_MAX];
         older.truncate(NEIGHBOURS_MAX);
@@ -70,18 +71,13 @@ impl History {
 
     /// The newest before this one that is complete and was not taken of an incident.
     pub(super) fn last_good(&self) -> Option<&Snapshot> {
-        self.snapshots[..self.here].iter().rev().find(|one| tone_of(one) == Tone::Good)
+        self.snapshots[..self.here].iter().rev().find(|one| Went::of(one) == Went::Good)
     }
 }
 
-/// How a snapshot is: good where it is complete and of no incident.
+/// The colour of how a snapshot went.
 pub(super) fn tone_of(snapshot: &Snapshot) -> Tone {
-    match snapshot.status {
-        _ if snapshot.user_info.contains_key(INCIDENT) => Tone::Bad,
-        Status::Complete => Tone::Good,
-        Status::Partial => Tone::Warn,
-        Status::Minimal | Status::Failed => Tone::Bad,
-    }
+    Went::of(snapshot).tone()
 }
 
 /// What a snapshot is, in a word.
@@ -109,14 +105,9 @@ pub(super) fn group_of(
         limit: GROUPS_MAX as usize,
         ..GroupQuery::default()
     };
-    match groups(repo, &query) {
-        Ok(found) => {
-            let mut found = found.into_iter();
-            Ok(Ok(found.find(|group| group.fingerprint.to_string() == fingerprint)))
-        }
-        Err(Error::Corrupt(damage)) => Ok(Err(damage.to_string())),
-        Err(error) => Err(error),
-    }
+    let found = softly(groups(repo, &query))?.map_err(|damage| damage.to_string());
+    Ok(found
+        .map(|found| found.into_iter().find(|group| group.fingerprint.to_string() == fingerprint)))
 }
 
 /// Why incidents were counted and not captured.
@@ -138,11 +129,11 @@ pub(super) fn group(group: &Group) -> Markup {
         .map(|(why, count)| format!("{}: {}", number(*count), words(*why)))
         .collect();
     html! {
-        dl.figures {
-            div { dt { "met in all" } dd { (number(group.count)) } }
-            div { dt { "captured" } dd { (number(group.captured)) } }
-            div { dt { "capture failed" } dd { (number(group.failed)) } }
-        }
+        (figures([
+            ("met in all", number(group.count)),
+            ("captured", number(group.captured)),
+            ("capture failed", number(group.failed)),
+        ]))
         (facts([
             ("Group", code(&group.fingerprint.to_string())),
             ("In common", line(&group.message)),

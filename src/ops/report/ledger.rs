@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::history::History;
 use super::lacking::get;
-use super::parts::{Column, Row, Tone, badge, table};
+use super::parts::{Column, Row, Tone, badge, figures, table};
 use super::subject::Subject;
 use super::text::{code, line, millis, number, size};
 use crate::model::artifact::{Artifact, ArtifactStatus};
@@ -64,15 +64,12 @@ pub(super) fn body(subject: &Subject<'_>, history: &History) -> Markup {
     });
     let (bytes, stored) = sums(&snapshot.artifacts);
     let all = redactions(&subject.facts["redacted"]);
+    let told_in_figures = [("as given", size(bytes)), ("in the file", size(stored))]
+        .into_iter()
+        .chain((bytes > 0).then(|| ("saved", saved(bytes, stored))))
+        .chain([("artifacts", number(snapshot.artifacts.len() as u64))]);
     html! {
-        dl.figures {
-            div { dt { "as given" } dd { (size(bytes)) } }
-            div { dt { "in the file" } dd { (size(stored)) } }
-            @if bytes > 0 {
-                div { dt { "saved" } dd { (saved(bytes, stored)) } }
-            }
-            div { dt { "artifacts" } dd { (number(snapshot.artifacts.len() as u64)) } }
-        }
+        (figures(told_in_figures))
         @if subject.facts.is_object() {
             p {
                 "Redacted: "

@@ -4,14 +4,15 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::evidence::softly;
 use super::parts::{Column, Row, Tone, badge, command, facts, folded, notice, table};
 use super::subject::Subject;
 use super::text::{block, code, count, line, moment, number, size};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::document::{Document, ELEMENT_BYTES_MAX, Element, Found, Query};
 use crate::model::config::PagePart;
 use crate::model::id::Version;
-use crate::ops::last_match::{LastMatch, Match, last_match};
+use crate::ops::last_match::{self, LastMatch, Match, last_match};
 use crate::store::Repository;
 
 /// The most elements that are told to resemble the one that is gone.
@@ -51,11 +52,8 @@ pub(super) fn of(repo: &Repository, subject: &Subject<'_>) -> Result<Option<Lost
     let Some(selector) = failed(subject) else { return Ok(None) };
     let last = match subject.snapshot().forgotten_at {
         Some(_) => Err("the snapshot is forgotten".to_owned()),
-        None => match last_match(repo, &subject.snapshot().version, &selector) {
-            Ok(told) => Ok(told),
-            Err(Error::Corrupt(damage)) => Err(damage.to_string()),
-            Err(error) => return Err(error),
-        },
+        None => softly(last_match(repo, &subject.snapshot().version, &selector))?
+            .map_err(|damage| damage.to_string()),
     };
     let element = last.as_ref().ok().and_then(|told| told.found.as_ref()?.element.as_ref());
     let now = now(subject, &selector, element)?;
@@ -77,9 +75,7 @@ fn failed(subject: &Subject<'_>) -> Option<String> {
 
 /// What the ledger says of the element.
 fn ledger_line<'s>(subject: &'s Subject<'_>) -> &'s Value {
-    let part = PagePart::ElementHtml.artifact_name();
-    let mut lines = subject.facts["ledger"].as_array().into_iter().flatten();
-    lines.find(|line| line["name"] == part).unwrap_or(&Value::Null)
+    last_match::ledger_line(&subject.facts, PagePart::ElementHtml.artifact_name())
 }
 
 fn steps(subject: &Subject<'_>) -> Vec<(String, u64)> {

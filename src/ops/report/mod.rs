@@ -42,6 +42,7 @@ mod subject;
 mod text;
 mod timeline;
 mod waterfall;
+mod went;
 
 use std::fs::File;
 use std::io::Write;

@@ -56,6 +56,17 @@ pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Markup)>) -> M
     }
 }
 
+/// Numbers in large digits, each with what it counts.
+pub(super) fn figures<'a>(figures: impl IntoIterator<Item = (&'a str, String)>) -> Markup {
+    html! {
+        dl.figures {
+            @for (name, value) in figures {
+                div { dt { (name) } dd { (value) } }
+            }
+        }
+    }
+}
+
 /// The head of a column.
 #[derive(Debug, Clone)]
 pub(super) struct Column {

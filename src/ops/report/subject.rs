@@ -6,7 +6,6 @@ use super::console::{self, LOG_BYTES_MAX, Message};
 use super::evidence::{Evidence, Part};
 use super::network::{self, Request};
 use crate::error::Result;
-use crate::model::artifact::MEDIA_JSON;
 use crate::model::config::{FACTS, PagePart};
 use crate::model::id::Version;
 use crate::model::snapshot::{INCIDENT, Snapshot};
@@ -104,14 +103,20 @@ impl<'a> Subject<'a> {
         let is_part = |name: &str| {
             name == FACTS
                 || PagePart::ALL.iter().any(|part| part.artifact_name() == name)
-                || ["frame-", "full-", "body-"].iter().any(|begin| name.starts_with(begin))
+                || is_one_of_several(name)
         };
         let names = self.snapshot().artifacts.iter().map(|artifact| artifact.name.as_str());
         names.filter(|name| !is_part(name)).map(str::to_owned).collect()
     }
 }
 
+/// Whether an artifact is one of several of a kind that a capture numbers: `frame-1.html`,
+/// `full-2.png`, `body-003.json`.
+pub(super) fn is_one_of_several(name: &str) -> bool {
+    ["frame-", "full-", "body-"].iter().any(|begin| name.starts_with(begin))
+}
+
 /// Whether a media type is that of JSON, of any kind.
 pub(super) fn is_json(media_type: &str) -> bool {
-    media_type == MEDIA_JSON || media_type.ends_with("+json") || media_type.contains("json")
+    media_type.contains("json")
 }

@@ -10,7 +10,7 @@ use tintype::{Error, Keep, Repository};
 
 use crate::args::{Backup, Global};
 use crate::ask::agreed;
-use crate::out::{self, BOLD, DIM, Done, Failure, GREEN, Out, RED, Run, count, plain, size, table};
+use crate::out::{BOLD, DIM, Done, Failure, GREEN, Out, RED, Run, count, plain, size, table};
 use crate::read::moment;
 
 /// How a store is opened.
@@ -54,7 +54,7 @@ pub fn backup(
 fn create(repo: &Repository, options: &Options, out: &Out) -> Run {
     let bar = out.progress(0, "");
     let _unfinished = out.stop.unfinished();
-    let made = backup::create(repo, options, &mut |told| out::show(&bar, told))?;
+    let made = backup::create(repo, options, &mut |told| bar.show(told))?;
     bar.finish_and_clear();
     let folder = match &options.to {
         Some(folder) => folder.clone(),
@@ -125,7 +125,7 @@ fn verify(words: &[String], folder: &Path, out: &Out) -> Run {
     for word in words {
         let bar = out.progress(0, "");
         let looked = backup::find(folder, word)
-            .and_then(|path| backup::verify(path, &mut |told| out::show(&bar, told)));
+            .and_then(|path| backup::verify(path, &mut |told| bar.show(told)));
         bar.finish_and_clear();
         match looked {
             Ok(report) => {
@@ -165,7 +165,7 @@ fn tell(report: &Report, out: &Out) -> Result<(), Failure> {
 
 fn restore(open: Open<'_>, store: &Path, found: &Path, options: &RestoreOptions, out: &Out) -> Run {
     let bar = out.progress(0, "");
-    let mut told = |told| out::show(&bar, told);
+    let mut told = |told| bar.show(told);
     let restored = match open() {
         Ok(repo) => backup::restore(&repo, found, options, &mut told),
         Err(Error::NoStore { .. } | Error::Corrupt(_) | Error::NotAStore { .. }) => {

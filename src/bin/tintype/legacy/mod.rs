@@ -37,7 +37,7 @@ fn elsewhere(error: tintype::Error) -> Failure {
 
 /// Shows how far work has come, with the time that is left.
 fn shower(bar: &Bar) -> impl FnMut(Progress) + '_ {
-    move |told| out::show(bar, told)
+    move |told| bar.show(told)
 }
 
 fn import(

@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::super::evidence::Part;
+use super::super::evidence::{Part, softly};
 use super::super::parts::{Tab, Tone, notice, tabs};
 use super::super::picture::Picture;
-use super::super::subject::Subject;
+use super::super::subject::{Subject, is_one_of_several};
 use super::super::text::{code, count, line, number, size};
 use super::super::{Options, network};
 use super::lines::{self, Room};
@@ -115,7 +115,7 @@ fn rank(name: &str) -> usize {
         (Some(at), _, _) => at,
         (_, Some(at), _) => first.len() + at,
         (_, _, Some(at)) => 100 + at,
-        _ if ["frame-", "body-", "full-"].iter().any(|begin| name.starts_with(begin)) => 90,
+        _ if is_one_of_several(name) => 90,
         _ => 50,
     }
 }
@@ -146,11 +146,7 @@ struct Book<'b> {
 impl Book<'_> {
     fn enter(&mut self, both: Two<'_>) -> Result<()> {
         let standing = Standing::of(both);
-        let words = match self.contents(both, standing) {
-            Ok(words) => Ok(words),
-            Err(Error::Corrupt(damage)) => Err(damage.to_string()),
-            Err(error) => return Err(error),
-        };
+        let words = softly(self.contents(both, standing))?.map_err(|damage| damage.to_string());
         let side = |artifact: Option<&Artifact>| match artifact {
             Some(artifact) if artifact.hash.is_some() => Ok(artifact.bytes),
             Some(artifact) => Err(artifact.status.as_str().to_owned()),
@@ -197,23 +193,13 @@ impl Book<'_> {
             Comparison::Requests(diff) => {
                 let (words, shown) =
                     entries::requests(&diff, network::origin(self.sides.after.url()));
-                self.told.glance.push(Glance {
-                    section: "requests",
-                    title: "Requests",
-                    words: words.clone(),
-                    differs: !diff.equal,
-                });
+                self.glance("requests", "Requests", &words, !diff.equal);
                 self.told.requests = Some(shown);
                 Ok(words)
             }
             Comparison::Console(diff) => {
                 let (words, shown) = entries::console(&diff);
-                self.told.glance.push(Glance {
-                    section: "console",
-                    title: "Console",
-                    words: words.clone(),
-                    differs: !diff.equal,
-                });
+                self.glance("console", "Console", &words, !diff.equal);
                 self.told.console = Some(shown);
                 Ok(words)
             }
@@ -241,13 +227,15 @@ impl Book<'_> {
         }
     }
 
+    fn glance(&mut self, section: &'static str, title: &'static str, words: &str, differs: bool) {
+        self.told.glance.push(Glance { section, title, words: words.to_owned(), differs });
+    }
+
     /// A pair that is the same: the first picture is shown, of the rest it is said.
     fn same(&mut self, name: &str, form: Form, one: &Artifact) -> Result<String> {
         if one.hash.is_none() {
             return Ok("on neither side".to_owned());
         }
-        let glance =
-            |section, title| Glance { section, title, words: "the same".into(), differs: false };
         match form {
             Form::Image
                 if self.pictures.shown.is_empty()
@@ -261,12 +249,8 @@ impl Book<'_> {
                 }
                 self.pictures.words.push(format!("{name}: the same"));
             }
-            Form::Requests => {
-                self.told.glance.push(glance("artifacts", "Requests"));
-            }
-            Form::Console => {
-                self.told.glance.push(glance("artifacts", "Console"));
-            }
+            Form::Requests => self.glance("artifacts", "Requests", "the same", false),
+            Form::Console => self.glance("artifacts", "Console", "the same", false),
             _ => {}
         }
         Ok("nothing".to_owned())

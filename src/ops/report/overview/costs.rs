@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::parts::{Tone, facts, notice};
+use super::super::parts::{Tone, facts, figures, notice};
 use super::super::text::{count, millis, number, size};
 use super::tally::{CONTENTS_MAX, Tally};
 
@@ -54,19 +54,18 @@ pub(super) fn sizes(tally: &Tally) -> Markup {
 pub(super) fn durations(tally: &Tally) -> Markup {
     let took = &tally.took;
     let at = |share: f64| took.at_share(share).map_or(f64::NAN, |micros| micros as f64 / 1e3);
-    let figure = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     if took.count() == 0 {
         return html! { p { "Of none of them is it known how long taking it took." } };
     }
     let mean = took.sum_us() as f64 / took.count() as f64 / 1e3;
     html! {
         p { "Of " (count(took.count(), "capture")) ", from the first look at the page until all was collected." }
-        dl.figures {
-            (figure("mean", millis(mean)))
-            (figure("median", millis(at(0.5))))
-            (figure("p95", millis(at(0.95))))
-            (figure("p99", millis(at(0.99))))
-            (figure("longest", millis(at(1.0))))
-        }
+        (figures([
+            ("mean", millis(mean)),
+            ("median", millis(at(0.5))),
+            ("p95", millis(at(0.95))),
+            ("p99", millis(at(0.99))),
+            ("longest", millis(at(1.0))),
+        ]))
     }
 }

@@ -12,10 +12,11 @@ mod trouble;
 use maud::{Markup, html};
 
 use self::tally::{Place, SNAPSHOTS_MAX, Tally};
-use super::parts::{Column, Row, Tone, badge, command, notice, table};
+use super::evidence::softly;
+use super::parts::{Column, Row, Tone, badge, command, figures, notice, table};
 use super::shell::{Document, Section};
 use super::text::{code, count, line, millis, moment, number, plain, size};
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Result};
 use crate::model::context::{LEFT_OUT, Pattern};
 use crate::model::time::Time;
 use crate::ops::monitor::Window;
@@ -87,15 +88,6 @@ pub fn overview(repo: &Repository, window: &Window) -> Result<String> {
     Ok(document.page())
 }
 
-/// What was found, or the damage that hid it.
-fn softly<T>(found: Result<T>) -> Result<std::result::Result<T, Corruption>> {
-    match found {
-        Ok(found) => Ok(Ok(found)),
-        Err(Error::Corrupt(damage)) => Ok(Err(damage)),
-        Err(error) => Err(error),
-    }
-}
-
 /// What is looked at, in words.
 fn wanted(window: &Window) -> String {
     match window.contexts == Pattern::default() {
@@ -135,7 +127,6 @@ fn summary(tally: Option<&Tally>, open_alerts: u64, window: &Window) -> Markup {
         );
     };
     let count_of = &tally.count;
-    let figure = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
     let sizes = &tally.sizes;
     let saved = match sizes.bytes {
         0 => "–".to_owned(),
@@ -149,15 +140,15 @@ fn summary(tally: Option<&Tally>, open_alerts: u64, window: &Window) -> Markup {
                 p { "Counted are the newest " (number(SNAPSHOTS_MAX)) "; there are older ones. Narrow the window with --since." }
             }))
         }
-        dl.figures {
-            (figure("snapshots", number(count_of.all)))
-            (figure("failed or of an incident", number(count_of.failed)))
-            (figure("partial", number(count_of.partial)))
-            (figure("sites", number(sites.len() as u64)))
-            (figure("open alerts", number(open_alerts)))
-            (figure("content", size(sizes.bytes)))
-            (figure("saved", saved))
-        }
+        (figures([
+            ("snapshots", number(count_of.all)),
+            ("failed or of an incident", number(count_of.failed)),
+            ("partial", number(count_of.partial)),
+            ("sites", number(sites.len() as u64)),
+            ("open alerts", number(open_alerts)),
+            ("content", size(sizes.bytes)),
+            ("saved", saved),
+        ]))
         p.soft {
             "By status: "
             @for (at, (status, count)) in tally.statuses.iter().enumerate() {
@@ -183,7 +174,7 @@ fn places(tally: &Tally) -> Markup {
     let order = calendar::by_weight(&tally.places);
     let (shown, rest) = order.split_at(order.len().min(PLACES_SHOWN_MAX));
     let row = |name: Markup, place: &Place, is_many: bool| {
-        let (timed, sum, _) = place.took;
+        let (timed, sum) = place.took;
         let row = Row::of(vec![
             name,
             html! { (number(place.count.all)) },

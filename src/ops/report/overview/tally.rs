@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::super::went::Went;
 use crate::codec::histogram::Histogram;
 use crate::error::Result;
 use crate::model::context::Context;
@@ -65,12 +66,12 @@ pub(super) struct Count {
 }
 
 impl Count {
-    fn add(&mut self, kind: Kind) {
+    fn add(&mut self, kind: Went) {
         self.all += 1;
         match kind {
-            Kind::Good => {}
-            Kind::Partial => self.partial += 1,
-            Kind::Failed => self.failed += 1,
+            Went::Good => {}
+            Went::Partial => self.partial += 1,
+            Went::Failed => self.failed += 1,
         }
     }
 
@@ -78,24 +79,6 @@ impl Count {
         self.all += other.all;
         self.partial += other.partial;
         self.failed += other.failed;
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Good,
-    Partial,
-    Failed,
-}
-
-impl Kind {
-    fn of(snapshot: &Snapshot) -> Self {
-        match snapshot.status {
-            _ if snapshot.user_info.contains_key(INCIDENT) => Kind::Failed,
-            Status::Complete => Kind::Good,
-            Status::Partial => Kind::Partial,
-            Status::Minimal | Status::Failed => Kind::Failed,
-        }
     }
 }
 
@@ -178,8 +161,8 @@ pub(super) struct Place {
     pub last_good: Option<(Version, Time)>,
     /// The bytes of all artifacts.
     pub bytes: u64,
-    /// How many told how long collecting took, that together, and the longest; milliseconds.
-    pub took: (u64, f64, f64),
+    /// How many told how long collecting took, and that together, in milliseconds.
+    pub took: (u64, f64),
 }
 
 /// A snapshot of something that went wrong.
@@ -309,7 +292,7 @@ impl Book {
     }
 
     fn enter(&mut self, snapshot: &Snapshot) {
-        let kind = Kind::of(snapshot);
+        let kind = Went::of(snapshot);
         let tally = &mut self.tally;
         tally.count.add(kind);
         *tally.statuses.entry(snapshot.status.as_str()).or_default() += 1;
@@ -317,7 +300,7 @@ impl Book {
         if let Some(column) = column {
             tally.over_time[column].add(kind);
         }
-        if kind == Kind::Failed && tally.failures.len() < FAILURES_MAX {
+        if kind == Went::Failed && tally.failures.len() < FAILURES_MAX {
             tally.failures.push(failure(snapshot));
         }
         let took = snapshot.user_info.get(CAPTURE_MS).and_then(|took| took.as_f64());
@@ -366,19 +349,18 @@ impl Book {
             last_at: snapshot.created_at,
             last_good: None,
             bytes: 0,
-            took: (0, 0.0, 0.0),
+            took: (0, 0.0),
         });
         place.count.add(kind);
         if let Some(column) = column {
             place.columns[column].add(kind);
         }
-        if kind == Kind::Good && place.last_good.is_none() {
+        if kind == Went::Good && place.last_good.is_none() {
             place.last_good = Some((snapshot.version.clone(), snapshot.created_at));
         }
         place.bytes = place.bytes.saturating_add(bytes);
         if let Some(took) = took {
-            let (count, sum, longest) = place.took;
-            place.took = (count + 1, sum + took, longest.max(took));
+            place.took = (place.took.0 + 1, place.took.1 + took);
         }
     }
 
@@ -401,8 +383,7 @@ impl Place {
             all.columns.iter_mut().zip(&other.columns).for_each(|(sum, count)| sum.merge(count));
             all.last_at = all.last_at.max(other.last_at);
             all.bytes = all.bytes.saturating_add(other.bytes);
-            let ((count, sum, longest), (more, added, other)) = (all.took, other.took);
-            all.took = (count + more, sum + added, longest.max(other));
+            all.took = (all.took.0 + other.took.0, all.took.1 + other.took.1);
         }
         all.last_good = None;
         Some(all)
